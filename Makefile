@@ -1,0 +1,74 @@
+# The two commands: `make run` and `make test`. Everything else is for those who build or measure.
+PYTHON ?= python3
+VENV := .venv
+TEST_VENV := .venv-test
+PIP := bin/python -m pip --disable-pip-version-check
+SHELL := /bin/bash
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test setup lint vectors lock bench bench-turn bench-fusion bench-relevance screenshots clean
+
+run: $(VENV)/.ready ## Set everything up and open the chat on http://127.0.0.1:7860
+	@$(VENV)/bin/anamnesis serve
+
+setup: $(VENV)/.ready
+	@$(VENV)/bin/anamnesis models fetch >/dev/null
+
+# The tests keep their weights apart from a person's own.
+TEST_HOME := $(CURDIR)/.anamnesis
+test: $(TEST_VENV)/.ready ## Set everything up and pass the tests
+	@$(TEST_VENV)/bin/ruff check .
+	@$(TEST_VENV)/bin/mypy
+	@ANAMNESIS_HOME=$(TEST_HOME) $(TEST_VENV)/bin/anamnesis models fetch smollm2-135m >/dev/null
+	@ANAMNESIS_TEST_WEIGHTS=$(TEST_HOME) $(TEST_VENV)/bin/python -m pytest -q
+
+lint: $(TEST_VENV)/.ready
+	$(TEST_VENV)/bin/ruff format .
+	$(TEST_VENV)/bin/ruff check --fix .
+	$(TEST_VENV)/bin/mypy
+
+# A stamp is written last, so an interrupted set-up is done again; the venv itself is kept.
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 $(MAKECMDGOALS)")'
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	@echo "Installing the locked packages into $(1)"
+	@for lock in $(2); do $(1)/$(PIP) install --progress-bar on -r $$lock | { grep -E "^(Installing|ERROR)" || true; } || exit 1; done
+	@$(1)/$(PIP) install --quiet --no-deps --editable .
+	@touch $@
+endef
+
+$(VENV)/.ready: requirements/default.txt pyproject.toml
+	$(call install,$(VENV),requirements/default.txt)
+
+# TORCH=0 leaves torch out: the tests of the transformers engine then skip, and say so.
+TORCH ?= 1
+$(TEST_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml
+	$(call install,$(TEST_VENV),requirements/test.txt $(if $(filter 1,$(TORCH)),requirements/torch.txt))
+
+vectors: $(VENV)/.ready ## Embed the library's passages again where they changed; the vectors ship with the project
+	$(VENV)/bin/python -m retrieval.ship
+
+bench: bench-turn bench-fusion bench-relevance
+
+bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B model
+	$(VENV)/bin/python -m evals.bench_turn
+
+bench-fusion: $(VENV)/.ready ## nDCG@10 on LiveQA by fusion weight (../shared/bench)
+	$(VENV)/bin/python -m evals.bench_fusion
+
+bench-relevance: $(VENV)/.ready ## not_found: precision and recall by threshold
+	$(VENV)/bin/python -m evals.bench_relevance
+
+lock: ## Resolve the lock files again
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/$(PIP) install --quiet pip-tools
+	.venv-lock/bin/pip-compile $(LOCK) --generate-hashes -o requirements/default.txt pyproject.toml
+	.venv-lock/bin/pip-compile $(LOCK) --generate-hashes --extra dev -o requirements/test.txt pyproject.toml
+	.venv-lock/bin/pip-compile $(LOCK) -c requirements/test.txt -o requirements/torch.txt requirements/torch.in
+	.venv-lock/bin/pip-compile $(LOCK) --extra gpu --extra finetune -o requirements/gpu.txt pyproject.toml
+	@# faiss-gpu holds the same folder as faiss-cpu, so one replaces the other; a local CPU build of torch has a suffix.
+	sed -i -E '/^faiss-cpu==/d; s/^(torch==[0-9.]+)\+cpu/\1/' requirements/gpu.txt requirements/torch.txt
+LOCK := --quiet --upgrade --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header --annotation-style=line
+
+clean:
+	rm -rf $(VENV) $(TEST_VENV) .venv-lock build dist *.egg-info

@@ -1,0 +1,1 @@
+"""One turn: privacy, triage, policy, intake, retrieval, generation, verification, audit."""

@@ -1,0 +1,28 @@
+// The page's few movements. Everything a person reads is made by the server.
+window.anamnesis = {
+  // Show the new turn from its beginning once it is there.
+  sent() {
+    const turn = document.querySelector("#now .turn");
+    const last = turn && turn.tagName;
+    let tries = 0;
+    const wait = setInterval(() => {
+      const made = document.querySelector("#now .turn");
+      if ((made && made.tagName !== last) || ++tries > 40) {
+        clearInterval(wait);
+        const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+        if (made) made.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
+      }
+    }, 50);
+  },
+  focus() {
+    const box = document.querySelector("#message textarea");
+    if (box) box.focus();
+  },
+  language() {
+    const first = (navigator.languages || [navigator.language || ""])[0];
+    return first.toLowerCase().startsWith("zh") ? "zh" : "en";
+  },
+  speak(language) {
+    document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
+  },
+};

@@ -1,0 +1,244 @@
+"""The conversations of the pages that are open. In memory only: nothing here is written, logged or sent anywhere."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from time import monotonic
+
+from agent import compose
+from agent.app.view import Turn, after
+from agent.build import Agent
+from agent.language import detect
+from agent.messages import say
+from agent.privacy import Redactor
+from agent.session import new_state
+from agent.turn import run_turn
+from agent.types import Audience, ConversationState, Done, Event, Language, Message, Status
+from knowledge import places
+
+IDLE_S = 3600.0
+"""A page left alone this long is forgotten."""
+CLOSED_S = 60.0
+"""A page that went away is forgotten after this long: a phone that loses its network for a moment comes back."""
+MOST = 500
+"""Conversations kept at once; the one idle longest gives way."""
+_LOOK_S = 0.25
+
+log = logging.getLogger("anamnesis.app")
+
+
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """One page's conversation. `lock` is held while a turn runs; `cancel` stops that turn and no other."""
+
+    token: str
+    state: ConversationState
+    redactor: Redactor
+    used: float
+    turns: tuple[Turn, ...] = ()
+    closed: bool = False
+    session: str = ""
+    cancel: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Desk:
+    """Finds, answers and forgets conversations. Any thread may call any method.
+
+    `opener` gives the agent, waiting until it is ready. `loading` says whether the model's weights are still being
+    read. `forgotten` is told the session of each conversation that went.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[], Agent],
+        *,
+        loading: Callable[[], bool] = lambda: False,
+        forgotten: Callable[[str], None] = lambda session: None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._opener, self._loading, self._forgotten, self._clock = opener, loading, forgotten, clock
+        self._lock = threading.Lock()
+        self._open: dict[str, Conversation] = {}
+        self._writing: list[Conversation] = []
+
+    def find(self, token: str) -> Conversation | None:
+        """The conversation a page holds the token of; None when it was forgotten."""
+        with self._lock:
+            return self._open.get(token)
+
+    def begin(self, *, session: str = "") -> Conversation:
+        """A new conversation under a token that cannot be guessed."""
+        state = new_state(self._opener().settings)
+        made = Conversation(secrets.token_urlsafe(24), state, Redactor(date.today()), self._clock(), session=session)
+        self.sweep()
+        with self._lock:
+            self._open[made.token] = made
+        return made
+
+    def stop(self, token: str) -> None:
+        """Stop the turn that this conversation is in; no other conversation notices."""
+        found = self.find(token)
+        if found is not None:
+            found.cancel.set()
+
+    def forget(self, token: str) -> None:
+        """Drop a conversation at once."""
+        with self._lock:
+            gone = self._open.pop(token, None)
+        if gone is not None:
+            gone.cancel.set()
+
+    def close_session(self, session: str) -> None:
+        """A page went away: stop what it was waiting for, and forget it in a while unless it comes back."""
+        with self._lock:
+            mine = [held for held in self._open.values() if held.session == session]
+        for held in mine:
+            held.closed, held.used = True, self._clock()
+            held.cancel.set()
+
+    def sweep(self) -> None:
+        """Forget what is closed or idle, and the longest idle where there are too many."""
+        now = self._clock()
+        with self._lock:
+            ages = sorted(self._open.values(), key=lambda held: held.used)
+            surplus = max(0, len(ages) - MOST)
+            late = [held for held in ages if now - held.used > (CLOSED_S if held.closed else IDLE_S)]
+            gone = {held.token: held for held in (*late, *ages[:surplus]) if not held.lock.locked()}
+            for token in gone:
+                del self._open[token]
+            kept = {held.session for held in self._open.values()}
+        for session in {held.session for held in gone.values()} - kept:
+            self._forgotten(session)
+
+    def stop_all(self) -> None:
+        """Stop every turn, as the server does when it ends."""
+        with self._lock:
+            for held in self._open.values():
+                held.cancel.set()
+
+    def answer(
+        self, held: Conversation, message: str, *, language: Language, country: str, audience: Audience, before: str = ""
+    ) -> Iterator[Turn]:
+        """Answer `message`: the turn each time it changes. The last is over, whatever happened.
+
+        `language` is the page's, for the words shown until the message's own language is known. While another turn
+        of the same conversation runs, the one turn given says so and is not kept.
+        """
+        agent = self._opener()
+        number = len(held.turns) + 1
+        turn = Turn(
+            number, message, language, own_words=not agent.settings.index, before=before,
+            status=say(language, "status_urgency"),
+        )  # fmt: skip
+        if not held.lock.acquire(blocking=False):
+            yield replace(turn, status="", note=say(language, "app_busy"))
+            return
+        cancel = held.cancel = threading.Event()
+        try:
+            held.used, held.closed = self._clock(), False
+            state = replace(held.state, country=country, audience=audience)
+            for turn in self._turns(agent, held, state, turn, message, cancel):
+                if turn.over:
+                    held.turns = (*held.turns, turn)
+                yield turn
+        finally:
+            cancel.set()
+            held.used = self._clock()
+            held.lock.release()
+
+    def _turns(
+        self, agent: Agent, held: Conversation, state: ConversationState, turn: Turn, message: str, cancel: threading.Event
+    ) -> Iterator[Turn]:  # fmt: skip
+        yield turn
+        events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
+
+        # A thread of its own, so that the line that says what is being done can change while the model is silent.
+        def work() -> None:
+            try:
+                for event in run_turn(agent, state, message, redactor=held.redactor, cancel=cancel):
+                    events.put(event)
+            except BaseException as fault:
+                events.put(fault)
+
+        threading.Thread(target=work, name="turn", daemon=True).start()
+        place_in_line = agent.model.concurrency if agent.model else 1
+        try:
+            while True:
+                try:
+                    event = events.get(timeout=_LOOK_S)
+                except queue.Empty:
+                    shown = self._status(held, turn, place_in_line)
+                    if shown != turn.status:
+                        turn = replace(turn, status=shown)
+                        yield turn
+                    continue
+                if isinstance(event, BaseException):
+                    held.state = _remembered(held, state, turn, message)
+                    yield _failed(turn, event, country=compose.place_of(state, agent.settings.country))
+                    return
+                if isinstance(event, Status):
+                    turn = replace(turn, language=_spoken(turn, event))
+                    if event.text == say(turn.language, "status_writing"):
+                        self._writing.append(held)
+                turn = after(turn, event)
+                if isinstance(event, Done):
+                    held.state = event.state
+                    if cancel.is_set() and event.answer.kind == "answer":
+                        turn = replace(turn, note=say(turn.language, "stopped"))
+                    yield turn
+                    return
+                yield turn
+        except GeneratorExit:
+            # Nobody reads any more, but what was said stays said: the page may come back.
+            held.state = _remembered(held, state, turn, message)
+            raise
+        finally:
+            if held in self._writing:
+                self._writing.remove(held)
+
+    def _status(self, held: Conversation, turn: Turn, at_once: int) -> str:
+        """What is being done, while the model says nothing yet."""
+        if held not in self._writing:
+            return turn.status
+        if self._loading():
+            return say(turn.language, "status_loading")
+        waits = not turn.text and self._writing.index(held) >= at_once
+        return say(turn.language, "status_waiting" if waits else "status_writing")
+
+
+def _spoken(turn: Turn, event: Status) -> Language:
+    """The language a turn has settled on, told by its status line."""
+    languages: tuple[Language, ...] = ("en", "zh")
+    starts = {say(language, name): language for language in languages for name in ("status_urgency", "status_writing")}
+    return starts.get(event.text, turn.language)
+
+
+def _failed(turn: Turn, fault: BaseException, *, country: str) -> Turn:
+    """A kind word and whom to call. The log gets the kind of fault and where: its words may hold the person's own."""
+    trace, where = fault.__traceback__, ""
+    while trace is not None:
+        where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    log.error("A turn failed: %s at %s", type(fault).__name__, where)
+    call = places.emergency_line(country, turn.language)
+    return replace(turn, status="", note=say(turn.language, "app_failed", call=call))
+
+
+def _remembered(held: Conversation, state: ConversationState, turn: Turn, message: str) -> ConversationState:
+    """The conversation with what was said in a turn that failed, so that the next turn's triage still knows it."""
+    try:
+        safe = held.redactor.redact(message)
+    except Exception:
+        return state
+    language = detect(safe.text, state.language)
+    told = (Message("user", safe.text), Message("assistant", turn.banner))
+    return replace(
+        state, language=language, messages=(*state.messages, *told), triage=turn.triage or state.triage
+    )

@@ -1,0 +1,256 @@
+"""What a person sees of a turn: events folded into a `Turn`, and a `Turn` as HTML. Pure; no browser needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agent import compose
+from agent.app.markup import blocks, link, marked, plain
+from agent.messages import say
+from agent.types import (
+    Answer,
+    Citation,
+    Cited,
+    Claim,
+    Done,
+    Event,
+    Language,
+    Question,
+    Sentence,
+    Status,
+    Triage,
+    Urgency,
+)
+from knowledge.places import place
+
+Tone = Literal["emergency", "crisis", "urgent", "routine", "self_care", "unclear", "question"]
+
+MOST_SAID = 2000
+"""Characters of a person's own words that their bubble repeats; the whole message was read all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and its answer as far as it has come. `said` is raw: it lives in memory and on the page only.
+
+    `status` says what is being done and is empty once the turn is over; `note` stands under the answer, `before`
+    above it. `own_words`: the passages are the embedded library's, which we wrote after the sources they name.
+    """
+
+    number: int
+    said: str
+    language: Language
+    own_words: bool = False
+    before: str = ""
+    triage: Triage | None = None
+    banner: str = ""
+    crisis: bool = False
+    text: str = ""
+    citations: tuple[Citation, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    status: str = ""
+    note: str = ""
+    answer: Answer | None = None
+
+    @property
+    def over(self) -> bool:
+        return not self.status
+
+
+def after(turn: Turn, event: Event) -> Turn:
+    """The turn once `event` has happened. `Done` is the last word: what was streamed gives way to the whole answer."""
+    match event:
+        case Status(text):
+            return replace(turn, status=text)
+        case Urgency(triage, banner):
+            return replace(turn, triage=triage, banner=banner)
+        case Question(text):
+            return replace(turn, text=text)
+        case Sentence(text):
+            return replace(turn, text=turn.text + text)
+        case Cited(citation):
+            return replace(turn, citations=(*turn.citations, citation))
+        case Done(answer, _):
+            return replace(
+                turn, language=answer.language, triage=answer.triage, banner=answer.banner, text=answer.text,
+                crisis=answer.kind == "crisis", citations=answer.citations, claims=answer.claims, status="",
+                answer=answer,
+            )  # fmt: skip
+
+
+def tone(turn: Turn) -> Tone:
+    """Which colours the banner has; the words in it say the same."""
+    if turn.crisis:
+        return "crisis"
+    if turn.triage is None:
+        return "unclear"
+    if turn.triage.level == "self_care" and not turn.triage.has_symptom:
+        return "question"
+    return turn.triage.level
+
+
+def turns_html(turns: tuple[Turn, ...]) -> str:
+    """Earlier turns, oldest first."""
+    return "".join(map(turn_html, turns))
+
+
+def turn_html(turn: Turn) -> str:
+    """One turn: the person's words, the urgency, the answer, what could not be found, the sources.
+
+    The parts keep their places while a turn grows, because the page is changed part by part: what is open stays open.
+    Neighbouring turns have different tags, so that a second alert in the same words is a new element and is read out.
+    """
+    language, tag = turn.language, ("article", "section")[turn.number % 2]
+    opens = {citation.key: _opener(turn, citation) for citation in turn.citations}
+    parts = (
+        f'<div class="said"><span class="who">{_say(language, "you_said")}</span>{_said(turn)}</div>',
+        f'<div class="before">{blocks(turn.before)}</div>',
+        _banner(turn),
+        f'<div class="body">{blocks(turn.text, opens)}</div>',
+        f'<div class="note">{blocks(_notes(turn))}</div>',
+        f'<p class="working">{plain(turn.status)}</p>' if turn.status else '<p class="working" hidden></p>',
+        _sources(turn),
+        _how(turn),
+    )
+    busy = "false" if turn.over else "true"
+    return f'<{tag} class="turn" lang="{_lang(language)}" aria-busy="{busy}">{"".join(parts)}</{tag}>'
+
+
+def notice_html(language: Language) -> str:
+    """The first thing on the page: what this is, what it is not, and what is kept."""
+    parts = (say(language, "notice"), say(language, "notice_kept"))
+    preview = say(language, "research_preview")
+    return (
+        f'<div class="notice" role="note" lang="{_lang(language)}">'
+        f"{''.join(map(blocks, parts))}{blocks(preview, small=(preview,))}</div>"
+    )
+
+
+def heading_html(language: Language) -> str:
+    """The name and what one does here."""
+    return (
+        f'<div lang="{_lang(language)}"><h1>{_say(language, "app_title")}</h1>'
+        f"<p>{_say(language, 'app_subtitle')}</p></div>"
+    )
+
+
+def reminder_html(language: Language) -> str:
+    """The line that stays under the message box."""
+    return f'<p class="reminder" lang="{_lang(language)}">{_say(language, "reminder")}</p>'
+
+
+def place_html(code: str, language: Language) -> str:
+    """The emergency number of the place that was set, or what setting it is for."""
+    here = place(code) if code else None
+    if here is None:
+        words = say(language, "place_why")
+    else:
+        numbers = say(language, "comma" if language == "zh" else "or").join(here.ambulance)
+        words = say(language, "place_number", place=here.name[language], numbers=f"**{numbers}**")
+    return f'<div class="here" role="status" lang="{_lang(language)}">{blocks(words)}</div>'
+
+
+def _banner(turn: Turn) -> str:
+    if not turn.banner:
+        return '<div class="banner" hidden></div>'
+    colours = tone(turn)
+    role = "alert" if colours in ("emergency", "crisis") else "status"
+    rules = turn.triage.rules if turn.triage else ()
+    fine_print = compose.rule_lines(rules, language=turn.language, most=len(rules))
+    # Not a div: a hidden div that becomes an alert is not always read out, a new element is.
+    return f'<aside class="banner {colours}" role="{role}">{blocks(turn.banner, small=fine_print)}</aside>'
+
+
+def _said(turn: Turn) -> str:
+    shown, more = turn.said[:MOST_SAID], len(turn.said) - MOST_SAID
+    rest = f'<p class="small">{_say(turn.language, "said_more", count=more)}</p>' if more > 0 else ""
+    return f'<p class="words" dir="auto">{plain(shown)}</p>{rest}'
+
+
+def _notes(turn: Turn) -> str:
+    notes = [turn.note]
+    if turn.answer is not None:
+        cut = sum(not claim.supported for claim in turn.claims)
+        notes.append(turn.answer.not_found if turn.answer.not_found not in turn.text else "")
+        notes.append(say(turn.language, "unsupported_cut", count=cut) if cut and turn.citations else "")
+    return "\n\n".join(filter(None, notes))
+
+
+def _opener(turn: Turn, citation: Citation) -> str:
+    """The mark in the text. A native popover: works by keyboard, tells a screen reader, and closes with Escape."""
+    name = plain(say(turn.language, "source_label", key=f"[{citation.key}]", title=citation.title))
+    return (
+        f'<button type="button" class="cite" popovertarget="{_id(turn, citation)}" aria-label="{name}" '
+        f'aria-haspopup="dialog">[{plain(citation.key)}]</button>'
+    )
+
+
+def _sources(turn: Turn) -> str:
+    if not turn.citations:
+        return '<div class="sources" hidden></div>'
+    listed = "".join(
+        f'<li><button type="button" class="source" popovertarget="{_id(turn, citation)}" aria-haspopup="dialog">'
+        f"[{plain(citation.key)}] {plain(_about(turn, citation))}</button></li>"
+        for citation in turn.citations
+    )
+    opened = "".join(_source(turn, citation) for citation in turn.citations)
+    heading = _say(turn.language, "sources_heading")
+    return f'<div class="sources"><h2>{heading}</h2><ul>{listed}</ul><div>{opened}</div></div>'
+
+
+def _source(turn: Turn, citation: Citation) -> str:
+    """What a mark opens: the quoted span in its passage, who says so, since when, and the page itself."""
+    language, ident = turn.language, _id(turn, citation)
+    quotes = (citation.quote, *(claim.quote for claim in turn.claims if claim.key == citation.key))
+    close = (
+        f'<button type="button" class="close" popovertarget="{ident}" popovertargetaction="hide" autofocus>'
+        f"{_say(language, 'close')}</button>"
+    )
+    written = say(language, "published_label", date=citation.published) if citation.published else ""
+    reviewed = (
+        say(language, "citation_reviewed", name=citation.reviewed_by)
+        if citation.reviewed_by
+        else say(language, "citation_reviewed_none")
+    )
+    dated = f"{citation.source} ({citation.published})" if citation.published else citation.source
+    after_whom = "; ".join(filter(None, (dated, *citation.also)))
+    own = say(language, "citation_own_words", sources=after_whom) if turn.own_words and after_whom else ""
+    others = "" if turn.own_words else "\n\n".join(citation.also)
+    page = link(citation.url, say(language, "open_source"), css="page")
+    return (
+        f'<div popover id="{ident}" class="opened" role="dialog" aria-labelledby="{ident}-name">'
+        f'<div class="top"><h3 id="{ident}-name">[{plain(citation.key)}] {plain(citation.title)}</h3>{close}</div>'
+        f'<p class="who-says">{plain(" · ".join(filter(None, (citation.source, written))))}</p>'
+        f'<blockquote dir="auto">{marked(citation.text, quotes)}</blockquote>'
+        f"{blocks(own or others)}{blocks(reviewed)}"
+        f"{f'<p>{page}</p>' if page.startswith('<a') else ''}</div>"
+    )
+
+
+def _about(turn: Turn, citation: Citation) -> str:
+    written = say(turn.language, "published_label", date=citation.published) if citation.published else ""
+    return " · ".join(filter(None, (citation.title, citation.source, written)))
+
+
+def _how(turn: Turn) -> str:
+    """Which rules, which model, how long: every decision shows its rule."""
+    answer, language = turn.answer, turn.language
+    if answer is None:
+        return '<details class="how" hidden></details>'
+    lines = [say(language, "how_rules", rules=say(language, "comma").join(answer.rules))] if answer.rules else []
+    lines.append(say(language, "how_model", model=answer.model) if answer.model else say(language, "how_no_model"))
+    lines.append(say(language, "how_settings", settings=answer.settings))
+    return f'<details class="how"><summary>{_say(language, "how_heading")}</summary>{blocks(chr(10).join(lines))}</details>'
+
+
+def _id(turn: Turn, citation: Citation) -> str:
+    return f"source-{turn.number}-{plain(citation.key)}"
+
+
+def _say(language: Language, name: str, **fields: object) -> str:
+    return plain(say(language, name, **fields))
+
+
+def _lang(language: Language) -> str:
+    return "zh-Hans" if language == "zh" else "en"

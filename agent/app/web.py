@@ -1,0 +1,356 @@
+"""The page and its server. Gradio is imported by the functions that use it: it takes seconds."""
+
+# No `from __future__ import annotations`: Gradio reads the real annotation `gr.Request` of a local function.
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.app import view
+from agent.app.desk import Conversation, Desk
+from agent.app.guard import Guard
+from agent.build import Agent, Progress, build_agent
+from agent.config import Settings
+from agent.messages import say
+from agent.types import Audience, Language
+from knowledge import places
+from knowledge.errors import ConfigError
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+_SWEEP_S = 15.0
+_END_S = 1.5
+"""How long ctrl-C waits for answers and weights to end before it leaves them."""
+_LANGUAGES: tuple[tuple[str, Language], ...] = (("English", "en"), ("中文", "zh"))
+_EXAMPLES = ("example_1", "example_2", "example_3")
+
+
+def serve(settings: Settings, *, progress: Progress | None = None) -> None:
+    """Open the chat on `settings.host` and `settings.port` until ctrl-C.
+
+    Raises:
+        ConfigError: the port is taken or the address is not this machine's.
+        IndexFault, WeightsError, EngineError, StoreError: what is missing and what to do.
+        KeyboardInterrupt: it was stopped, and everything is put away.
+    """
+    _check_port(settings)
+    began = time.monotonic()
+    opening = Opening(settings, progress=progress)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads these when it is imported
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop ends it as ctrl-C does
+    desk = Desk(opening.agent, loading=opening.loading)
+    demo = build_app(opening.agent, settings, desk=desk)
+    try:
+        opening.agent()
+        opening.load()
+        launch(demo, settings)
+        click.echo(f"The chat is at http://{_shown(settings.host)}:{settings.port}  (ready in {time.monotonic() - began:.0f} s; ctrl-C ends it)")
+        if not _is_loopback(settings.host):
+            click.echo("Anybody who can reach this address can use the chat: nothing asks who they are.", err=True)
+        while True:
+            time.sleep(_SWEEP_S)
+            desk.sweep()
+    finally:
+        desk.stop_all()
+        _within(_END_S, lambda: demo.close(verbose=False), opening.close)
+
+
+class Opening:
+    """The agent as it is being opened in the background, with every part used once, so that nobody waits for it.
+
+    A failure to open is raised by `agent`.
+    """
+
+    def __init__(self, settings: Settings, *, progress: Progress | None = None) -> None:
+        self._settings, self._progress = settings, progress
+        self._agent: Agent | None = None
+        self._fault: BaseException | None = None
+        self._ready, self._loaded = threading.Event(), threading.Event()
+        threading.Thread(target=self._open, name="open-agent", daemon=True).start()
+
+    def agent(self) -> Agent:
+        """The agent, waiting until it is open."""
+        self._ready.wait()
+        if self._agent is None:
+            raise self._fault or RuntimeError("The agent did not open")
+        return self._agent
+
+    def load(self) -> None:
+        """Start reading the model's weights, where the engine can; returns at once."""
+        threading.Thread(target=self._load, name="load-model", daemon=True).start()
+
+    def loading(self) -> bool:
+        """Whether the weights are still being read."""
+        return not self._loaded.is_set()
+
+    def close(self) -> None:
+        """Free the weights."""
+        if self._agent is not None:
+            self._agent.close()
+
+    def _open(self) -> None:
+        try:
+            agent = build_agent(self._settings, progress=self._progress)
+            warm_up(agent)
+            self._agent = agent
+        except BaseException as fault:
+            self._fault = fault
+        finally:
+            self._ready.set()
+
+    def _load(self) -> None:
+        try:
+            load = getattr(self.agent().model, "load", None)
+            if load is not None:
+                load()
+        except Exception as fault:
+            # The first question meets the same fault and answers with the sources' own sentences.
+            click.echo(f"The language model cannot be used: {fault}", err=True)
+        finally:
+            self._loaded.set()
+
+
+def warm_up(agent: Agent) -> None:
+    """Use every stage before the model once, in both languages; nothing is recorded."""
+    from agent.policy import decide
+    from agent.privacy import Redactor
+    from agent.triage import triage
+    from retrieval.search import search
+    from retrieval.types import Filters
+
+    for _, language in _LANGUAGES:
+        safe = Redactor(date.today()).redact(say(language, "example_1"))
+        found = triage((safe,), language)
+        decide(safe, (), language, found, country="", audience="patient")
+        search(agent.index, safe.text, embedder=agent.embedder, filters=Filters(language=language), k=1)
+
+
+def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: Desk | None = None) -> "gr.Blocks":
+    """The page. `agent_opener` gives the agent and is first called when somebody asks something."""
+    import gradio as gr
+
+    desk = desk or Desk(agent_opener)
+    start: Language = "en"
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+
+    with gr.Blocks(analytics_enabled=False, title=say(start, "app_title"), fill_width=False) as demo:
+        token = gr.Textbox(visible="hidden", label="", elem_id="token")
+        with gr.Row(elem_id="head"):
+            heading = gr.HTML(view.heading_html(start), elem_id="heading")
+            language = gr.Radio(
+                list(_LANGUAGES), value=start, label=say(start, "language_label"), elem_id="language", scale=0
+            )
+        notice = gr.HTML(view.notice_html(start), elem_id="notice")
+        with gr.Row(elem_id="about"):
+            place = gr.Dropdown(
+                _places(start), value=_known(settings.country), label=say(start, "place_label"), elem_id="place"
+            )
+            audience = gr.Radio(
+                _audiences(start), value=settings.audience, label=say(start, "audience_label"), elem_id="audience"
+            )
+        here = gr.HTML(view.place_html(settings.country, start), elem_id="here")
+        past = gr.HTML(elem_id="past")
+        now = gr.HTML(
+            elem_id="now",
+            html_template='<div role="log" aria-live="polite" aria-label="${name}">${value}</div>',
+            name=say(start, "conversation_label"),
+        )
+        with gr.Column(elem_id="examples") as examples:
+            for_example = gr.HTML(f"<p>{say(start, 'examples_label')}</p>")
+            chips = [gr.Button(say(start, name), size="sm", elem_classes="chip") for name in _EXAMPLES]
+        with gr.Group(elem_id="composer"):
+            box = gr.Textbox(
+                label=say(start, "input_label"), placeholder=say(start, "input_placeholder"), lines=1, max_lines=8,
+                elem_id="message",
+            )  # fmt: skip
+            with gr.Row(elem_id="actions"):
+                send = gr.Button(say(start, "send"), variant="primary", elem_id="send", min_width=80)
+                stop = gr.Button(say(start, "stop"), interactive=False, elem_id="stop", min_width=80)
+                new = gr.Button(say(start, "new_chat"), elem_id="new", min_width=80)
+            reminder = gr.HTML(view.reminder_html(start))
+
+        def ask(
+            message: str, held_token: str, spoken: Language, country: str, who: Audience, request: gr.Request
+        ) -> Iterator[dict[Any, Any]]:
+            spoken = spoken if spoken in ("en", "zh") else start
+            held, before = _conversation(desk, held_token, session=str(request.session_hash or ""), spoken=spoken)
+            earlier, began = held.turns, False
+            turns = desk.answer(
+                held, str(message or ""), language=spoken, country=_known(country), before=before,
+                audience="clinician" if who == "clinician" else "patient",
+            )  # fmt: skip
+            for turn in turns:
+                shown: dict[Any, Any] = {now: view.turn_html(turn)}
+                if not began and not turn.over:
+                    shown |= {
+                        past: view.turns_html(earlier), box: "", token: held.token, examples: gr.Column(visible=False),
+                        send: gr.Button(interactive=False), stop: gr.Button(interactive=True),
+                    }  # fmt: skip
+                    began = True
+                if began and turn.over:
+                    shown |= {send: gr.Button(interactive=True), stop: gr.Button(interactive=False)}
+                yield shown
+
+        def begin_anew(held_token: str) -> dict[Any, Any]:
+            desk.forget(held_token)
+            return {
+                past: "", now: "", token: "", box: "", examples: gr.Column(visible=True),
+                send: gr.Button(interactive=True), stop: gr.Button(interactive=False),
+            }  # fmt: skip
+
+        def speak(spoken: Language, country: str) -> dict[Any, Any]:
+            spoken = spoken if spoken in ("en", "zh") else start
+            return {
+                heading: view.heading_html(spoken),
+                language: gr.Radio(label=say(spoken, "language_label")),
+                notice: view.notice_html(spoken),
+                place: gr.Dropdown(_places(spoken), label=say(spoken, "place_label")),
+                audience: gr.Radio(_audiences(spoken), label=say(spoken, "audience_label")),
+                here: view.place_html(_known(country), spoken),
+                now: gr.HTML(name=say(spoken, "conversation_label")),
+                for_example: f"<p>{say(spoken, 'examples_label')}</p>",
+                box: gr.Textbox(label=say(spoken, "input_label"), placeholder=say(spoken, "input_placeholder")),
+                send: gr.Button(say(spoken, "send")),
+                stop: gr.Button(say(spoken, "stop")),
+                new: gr.Button(say(spoken, "new_chat")),
+                reminder: view.reminder_html(spoken),
+                **{chip: gr.Button(say(spoken, name)) for chip, name in zip(chips, _EXAMPLES, strict=True)},
+            }
+
+        def gone(request: gr.Request) -> None:
+            desk.close_session(str(request.session_hash or ""))
+
+        def show_place(country: str, spoken: Language) -> str:
+            return view.place_html(_known(country), spoken if spoken in ("en", "zh") else start)
+
+        about = [token, language, place, audience]
+        outputs = [past, now, box, token, examples, send, stop]
+        gr.on([send.click, box.submit], ask, [box, *about], outputs, js=_SENT, **quiet)
+        for chip in chips:
+            chip.click(ask, [chip, *about], outputs, js=_SENT, **quiet)
+        stop.click(desk.stop, [token], None, **quiet)
+        new.click(begin_anew, [token], outputs, **quiet).then(None, js=_FOCUS)
+        language.change(
+            speak, [language, place],
+            [heading, language, notice, place, audience, here, now, for_example, box, send, stop, new, reminder, *chips],
+            js=_SPEAK, **quiet,
+        )  # fmt: skip
+        place.change(show_place, [place, language], here, **quiet)
+        demo.load(None, None, language, js=_FIRST_LANGUAGE)
+        demo.unload(gone)
+
+    demo.queue(default_concurrency_limit=None, max_size=128, api_open=False)
+    return demo
+
+
+def launch(demo: "gr.Blocks", settings: Settings) -> None:
+    """Serve the page in a thread of this process; returns once it answers."""
+    import gradio as gr
+    from starlette.middleware import Middleware
+
+    # What goes wrong inside Gradio is printed with its values, which may be somebody's words.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    # Gradio asks itself whether it is up; a proxy setting must not carry that question away.
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost,::1")))
+    system = [gr.themes.Font(name) for name in ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans",
+              "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif")]  # fmt: skip
+    theme = gr.themes.Base(
+        primary_hue="teal", neutral_hue="slate", text_size=gr.themes.sizes.text_lg, font=system,
+        font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
+    )  # fmt: skip
+    own = files("agent.app")
+    demo.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        show_error=False,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        ssr_mode=False,
+        pwa=False,
+        max_threads=128,
+        state_session_capacity=1000,
+        max_file_size=1,
+        theme=theme,
+        css=own.joinpath("chat.css").read_text(encoding="utf-8"),
+        head=f"<script>{own.joinpath('chat.js').read_text(encoding='utf-8')}</script>",
+        app_kwargs={"middleware": [Middleware(Guard)], "docs_url": None, "redoc_url": None, "openapi_url": None},
+    )
+
+
+_SENT = "(...given) => { anamnesis.sent(); return given; }"
+_SPEAK = "(...given) => { anamnesis.speak(given[0]); return given; }"
+_FOCUS = "() => anamnesis.focus()"
+_FIRST_LANGUAGE = "() => anamnesis.language()"
+
+
+def _conversation(desk: Desk, token: str, *, session: str, spoken: Language) -> tuple[Conversation, str]:
+    """The page's conversation, and what to tell it first where it was forgotten."""
+    held = desk.find(token) if token else None
+    if held is not None:
+        held.session = session
+        return held, ""
+    return desk.begin(session=session), say(spoken, "app_forgotten") if token else ""
+
+
+def _places(language: Language) -> list[tuple[str, str]]:
+    return [(say(language, "place_none"), ""), *((here.name[language], here.code) for here in places.all_places())]
+
+
+def _audiences(language: Language) -> list[tuple[str, str]]:
+    return [(say(language, f"audience_{who}"), who) for who in ("patient", "clinician")]
+
+
+def _known(country: str | None) -> str:
+    here = places.place(country) if country else None
+    return here.code if here else ""
+
+
+def _check_port(settings: Settings) -> None:
+    """Found out before anything is opened: a taken port is the commonest fault and takes no seconds to tell."""
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+    except OSError as fault:
+        raise ConfigError(f"{settings.host} is no address of this machine", remedy="Use --host 127.0.0.1") from fault
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as fault:
+            raise ConfigError(
+                f"Port {settings.port} on {settings.host} cannot be used ({fault.strerror or fault})",
+                remedy=f"End the program that uses it, or choose another: --port {settings.port % 65535 + 1}",
+            ) from fault
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else "localhost" if host == "0.0.0.0" else host
+
+
+def _within(seconds: float, *works: Callable[[], object]) -> None:
+    """Run `works` side by side and wait for them, but not longer than `seconds`."""
+    threads = [threading.Thread(target=work, daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))

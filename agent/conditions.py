@@ -1,0 +1,159 @@
+"""The small language rules are written in, over findings, facts and measurements.
+
+A condition is parts joined by ` + `, all of which must hold. A part is terms joined by `|`, one of which must hold; `!`
+before a part denies it. Terms:
+`chest_pain`        said to be so now (or the person's condition or medicine)
+`gone:x` `past:x` `denied:x` `asked:x` `any:x`   said to be over; long ago; denied; asked about; said in any way
+`a~b`               both in one sentence
+`age<0.25` `temp>=38` `weeks>=20` `duration>=72` `spo2` `pulse` `systolic` `diastolic` `breaths` `glucose`   compared
+`pregnant` `maybe_pregnant` `postpartum` `female` `male` `other`   facts
+An unknown number makes its comparison false, whichever way it points.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.types import Facts, Finding
+from agent.vitals import Vitals
+from knowledge.errors import KnowledgeError
+from knowledge.rules import FindingSpec
+
+NUMBERS = ("age", "temp", "weeks", "duration", "spo2", "pulse", "systolic", "diastolic", "breaths", "glucose")
+FLAGS = ("pregnant", "maybe_pregnant", "postpartum", "female", "male", "other")
+_WAYS = ("gone", "past", "denied", "asked", "any")
+_COMPARED = re.compile(r"([a-z0-9]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that rules look at. Sets hold finding ids with their parents; `pairs` ids by (text, sentence)."""
+
+    now: frozenset[str]
+    gone: frozenset[str]
+    past: frozenset[str]
+    denied: frozenset[str]
+    asked: frozenset[str]
+    sentences: tuple[frozenset[str], ...]
+    numbers: Mapping[str, float | None]
+    flags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A parsed condition: parts of (denied, terms)."""
+
+    parts: tuple[tuple[bool, tuple[str, ...]], ...]
+
+    def holds(self, case: Case, *, sticky: bool = False) -> bool:
+        """Whether it holds; with `sticky`, what is said to be over counts as well."""
+        return all(any(_term(term, case, sticky and not no) for term in terms) != no for no, terms in self.parts)
+
+
+def parse(text: str, *, known: Iterable[str]) -> Condition:
+    """A condition from its text. Raises KnowledgeError for a term that is no finding, fact or measurement."""
+    names = set(known)
+    parts = []
+    for part in text.split(" + "):
+        part = part.strip()
+        no = part.startswith("!")
+        terms = tuple(term.strip() for term in part.removeprefix("!").split("|"))
+        for term in terms:
+            _check(term, names, text)
+        parts.append((no, terms))
+    return Condition(tuple(parts))
+
+
+def _check(term: str, names: set[str], text: str) -> None:
+    compared = _COMPARED.match(term)
+    if compared is not None and compared.group(1) in NUMBERS:
+        return
+    way, _, name = term.rpartition(":")
+    if (not way or way in _WAYS) and all(part in names or part in FLAGS for part in name.split("~")):
+        return
+    raise KnowledgeError(f"Condition {text!r} has unknown term {term!r}", expected="a finding, fact or measurement")
+
+
+def _term(term: str, case: Case, sticky: bool) -> bool:
+    compared = _COMPARED.match(term)
+    if compared is not None:
+        value, sign, bound = case.numbers.get(compared.group(1)), compared.group(2), float(compared.group(3))
+        if value is None:
+            return False
+        if sign == "<":
+            return value < bound
+        if sign == "<=":
+            return value <= bound
+        return value > bound if sign == ">" else value >= bound
+    way, _, name = term.rpartition(":")
+    if "~" in name:
+        wanted = name.split("~")
+        return any(all(part in sentence or part in case.flags for part in wanted) for sentence in case.sentences)
+    if way:
+        sets = {"gone": case.gone, "past": case.past, "denied": case.denied, "asked": case.asked}
+        return any(name in found for found in (*sets.values(), case.now)) if way == "any" else name in sets[way]
+    return name in case.now or name in case.flags or (sticky and name in case.gone)
+
+
+def build_case(
+    findings: Sequence[Sequence[Finding]], facts: Facts, vitals: Vitals, specs: Mapping[str, FindingSpec], *, maybe: bool
+) -> Case:
+    """The case of a conversation, from the findings of each of its messages."""
+    sets: dict[str, set[str]] = {name: set() for name in ("now", *_WAYS)}
+    sentences: dict[tuple[int, int], set[str]] = {}
+    for number, found in enumerate(findings):
+        for finding in found:
+            names = closure(finding.id, specs)
+            if finding.experiencer == "other":
+                continue
+            if finding.time == "hypothetical":
+                sets["asked"] |= names
+            elif finding.negated:
+                sets["denied"].add(finding.id)
+            elif finding.time == "past":
+                sets["past"] |= names
+            else:
+                sets["gone" if finding.resolved else "now"] |= names
+                sentences.setdefault((number, finding.sentence), set()).update(names)
+    flags = {*facts.conditions, *facts.medicines}
+    if facts.pregnant:
+        flags |= {"pregnant", "maybe_pregnant"}
+    if maybe:
+        flags.add("maybe_pregnant")
+    flags |= {name for name, true in (("postpartum", facts.postpartum), ("other", facts.subject == "other")) if true}
+    if facts.sex:
+        flags.add(facts.sex)
+    return Case(
+        now=frozenset(sets["now"]),
+        gone=frozenset(sets["gone"] - sets["now"]),
+        past=frozenset(sets["past"]),
+        denied=frozenset(sets["denied"]),
+        asked=frozenset(sets["asked"]),
+        sentences=tuple(frozenset(names) for names in sentences.values()),
+        numbers={
+            "age": facts.age_years,
+            "temp": facts.temperature_c,
+            "weeks": facts.pregnancy_weeks,
+            "duration": facts.duration_hours,
+            "spo2": vitals.spo2,
+            "pulse": vitals.pulse,
+            "systolic": vitals.systolic,
+            "diastolic": vitals.diastolic,
+            "breaths": vitals.breaths,
+            "glucose": vitals.glucose,
+        },
+        flags=frozenset(flags),
+    )
+
+
+def closure(name: str, specs: Mapping[str, FindingSpec]) -> set[str]:
+    """A finding and all the wider findings it is also."""
+    found, waiting = set(), [name]
+    while waiting:
+        item = waiting.pop()
+        if item not in found:
+            found.add(item)
+            waiting += specs[item].parents
+    return found

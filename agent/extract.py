@@ -1,0 +1,57 @@
+"""The extractive answer: the passages' own sentences that bear on the question, in the passages' order."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knowledge.chunk import sentences, units
+from knowledge.types import Passage
+from retrieval.tokenize import tokens
+
+# The first sentence of a passage names its subject (knowledge/library/README.md), so it reads well alone.
+_FIRST = 0.35
+_RANK = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A sentence and the place of its passage."""
+
+    text: str
+    passage: int
+
+
+def extract(query: str, passages: Sequence[Passage], *, most: int = 4, min_units: int = 4) -> tuple[Extract, ...]:
+    """At most `most` sentences, chosen by words shared with the query (rarer words weigh more), rank and position."""
+    candidates = [
+        (place, order, sentence)
+        for place, passage in enumerate(passages)
+        for order, sentence in enumerate(sentences(passage.text))
+        if units(sentence) >= min_units and not sentence.endswith((":", "："))
+    ]
+    words = [frozenset(tokens(f"{passages[place].heading} {text}")) for place, _, text in candidates]
+    frequency = Counter(word for held in words for word in held)
+    asked = set(tokens(query))
+
+    def weight(word: str) -> float:
+        return math.log(1 + len(candidates) / (1 + frequency[word]))
+
+    total = sum(weight(word) for word in asked) or 1.0
+    scored = []
+    for index, (place, order, _) in enumerate(candidates):
+        score = sum(weight(word) for word in asked & words[index]) / total
+        score += _FIRST * (order == 0) + _RANK / (1 + place)
+        scored.append((score, index))
+    chosen: list[int] = []
+    said: list[set[str]] = []
+    for _, index in sorted(scored, key=lambda pair: -pair[0]):
+        held = set(tokens(candidates[index][2]))
+        if held and all(len(held & other) / len(held) < 0.8 for other in said):
+            chosen.append(index)
+            said.append(held)
+        if len(chosen) == most:
+            break
+    return tuple(Extract(text=candidates[i][2].removeprefix("- "), passage=candidates[i][0]) for i in sorted(chosen))

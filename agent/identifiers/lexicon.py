@@ -1,0 +1,62 @@
+"""The word lists of `knowledge/rules/privacy`, read once."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import knowledge
+
+_FOLDER = Path(knowledge.__file__).parent / "rules" / "privacy"
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Lower-case word sets; Chinese sets hold characters or words as written."""
+
+    given: frozenset[str]
+    given_words: frozenset[str]
+    surnames: frozenset[str]
+    pinyin: frozenset[str]
+    not_names: frozenset[str]
+    eponym_heads: frozenset[str]
+    eponyms: frozenset[str]
+    brands: frozenset[str]
+    letter_heads: frozenset[str]
+    generic_facility: frozenset[str]
+    cities: frozenset[str]
+    institutions: frozenset[str]
+    facility: frozenset[str]
+    street: frozenset[str]
+    us_states: frozenset[str]
+    standard_heads: frozenset[str]
+    zh_surnames: frozenset[str]
+    zh_surnames_weak: frozenset[str]
+    zh_compound_surnames: frozenset[str]
+    zh_facility: frozenset[str]
+    zh_organisation: frozenset[str]
+    zh_generic: frozenset[str]
+    zh_not_homes: frozenset[str]
+    zh_provinces: frozenset[str]
+
+
+_PHRASES = ("cities", "institutions", "facility")
+_CHARACTERS = ("zh_surnames", "zh_surnames_weak")
+
+
+@functools.cache
+def lexicon() -> Lexicon:
+    """All lists, about 6 ms the first time. Raises OSError or tomllib.TOMLDecodeError where a list is damaged."""
+    sets: dict[str, frozenset[str]] = {}
+    for name in ("names", "words", "places"):
+        for key, text in tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8")).items():
+            if key in _PHRASES:
+                sets[key] = frozenset(part.strip() for part in re.split(r"[|\n]", text) if part.strip())
+            elif key in _CHARACTERS:
+                sets[key] = frozenset(text) - frozenset(" \n")
+            else:
+                sets[key] = frozenset(text.split())
+    return Lexicon(**sets)

@@ -1,0 +1,205 @@
+"""Phrase patterns over tokens, thousands at once, in time that grows with the text and not with the patterns.
+
+A pattern is a sequence of elements separated by spaces, matched within one clause on stems:
+`chest`             a word (Chinese: a run of characters)
+`pass_out|faint`    alternatives; `_` joins the words of one
+`<pain>`            a word class, also as an alternative
+`my?`               optional
+`..` or `..6`       a gap of up to 5 words (Chinese: 6 characters), or as many as said
+`A & B`, `A &9 B`   both sides in either order with such a gap between
+`#`                 a number, in digits or words
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from agent.tokens import Token, stem, tokenize
+from knowledge.errors import KnowledgeError
+
+_GAP_EN, _GAP_ZH = 5, 6
+_NUMBER = "#"
+_MISSPELT_FROM = 7
+"""Shortest word whose spelling is guessed: below it, one letter's difference is often another word."""
+
+Phrase = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a pattern matched: tokens `first` to `last` (exclusive); `inside` are the tokens its gaps skipped."""
+
+    id: str
+    first: int
+    last: int
+    inside: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    id: str
+    sets: tuple[int, ...]
+    gaps: tuple[int, ...]
+
+
+class Matcher:
+    """Compiled patterns. `patterns` maps an id to its patterns, `words` a class to its members."""
+
+    def __init__(
+        self,
+        patterns: Mapping[str, Iterable[str]],
+        *,
+        words: Mapping[str, Iterable[str]],
+        spelling: Mapping[str, str] | None = None,
+    ) -> None:
+        self._words = {name: tuple(items) for name, items in words.items()}
+        self._sets: dict[frozenset[Phrase], int] = {}
+        self._elements: dict[str, frozenset[Phrase]] = {}
+        self._first: dict[int, list[_Pattern]] = {}
+        self._spelling = {wrong: stem(right) for wrong, right in (spelling or {}).items()}
+        for name, texts in patterns.items():
+            for text in texts:
+                for sets, gaps in self._compile(text):
+                    self._first.setdefault(sets[0], []).append(_Pattern(name, sets, gaps))
+        phrases: dict[Phrase, list[int]] = {}
+        for members, number in self._sets.items():
+            for phrase in members:
+                phrases.setdefault(phrase, []).append(number)
+        self._starts: dict[str, list[tuple[Phrase, tuple[int, ...]]]] = {}
+        for phrase, numbers in phrases.items():
+            self._starts.setdefault(phrase[0], []).append((phrase[1:], tuple(numbers)))
+        self._vocabulary = {word for phrase in phrases for word in phrase}
+        self._deletes: dict[str, str] | None = None
+
+    def _phrases(self, element: str, seen: tuple[str, ...] = ()) -> frozenset[Phrase]:
+        known = self._elements.get(element)
+        if known is not None:
+            return known
+        found: set[Phrase] = set()
+        for part in element.split("|"):
+            if part == _NUMBER:
+                found.add((_NUMBER,))
+            elif part.startswith("<") and part.endswith(">"):
+                name = part[1:-1]
+                if name not in self._words or name in seen:
+                    raise KnowledgeError(f"Pattern names word class {name!r}", expected="a defined class")
+                for member in self._words[name]:
+                    found |= self._phrases(member, (*seen, name))
+            else:
+                phrase = tuple(token.stem for token in tokenize(part.replace("_", " ")))
+                if not phrase:
+                    raise KnowledgeError(f"Pattern element {element!r} has no words", remedy="Mend the pattern")
+                found.add(phrase)
+        result = frozenset(found)
+        self._elements[element] = result
+        return result
+
+    def _compile(self, text: str) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        default = _GAP_EN if text.isascii() else _GAP_ZH
+        items = text.split()
+        for place, item in enumerate(items):
+            if item.startswith("&"):
+                gap = f"..{item[1:] or default}"
+                left, right = items[:place], items[place + 1 :]
+                return self._sequence([*left, gap, *right], default) + self._sequence([*right, gap, *left], default)
+        return self._sequence(items, default)
+
+    def _sequence(self, items: Sequence[str], default: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        choices = [(True, False) if item.endswith("?") else (True,) for item in items]
+        compiled = []
+        for chosen in product(*choices):
+            sets: list[int] = []
+            gaps: list[int] = []
+            gap = 0
+            for item, used in zip(items, chosen, strict=True):
+                if not used:
+                    continue
+                if item.startswith(".."):
+                    gap = int(item[2:] or default)
+                    continue
+                members = self._phrases(item.removesuffix("?"))
+                sets.append(self._sets.setdefault(members, len(self._sets)))
+                gaps.append(gap)
+                gap = 0
+            if not sets:
+                raise KnowledgeError(f"Pattern {' '.join(items)!r} has no word that must be there")
+            compiled.append((tuple(sets), tuple(gaps)))
+        return compiled
+
+    def match(self, tokens: Sequence[Token]) -> list[Match]:
+        """Every match, in no order that matters; at most one for each pattern and starting place."""
+        stems = [self._known(token) for token in tokens]
+        spans: dict[int, list[tuple[int, int]]] = {}
+        for place, word in enumerate(stems):
+            for rest, numbers in self._starts.get(word, ()):
+                end = place + 1 + len(rest)
+                if rest and tuple(stems[place + 1 : end]) != rest:
+                    continue
+                if rest and tokens[place].clause != tokens[end - 1].clause:
+                    continue
+                for number in numbers:
+                    spans.setdefault(number, []).append((place, end))
+            if word[0].isdigit():
+                for _, numbers in self._starts.get(_NUMBER, ()):
+                    for number in numbers:
+                        spans.setdefault(number, []).append((place, place + 1))
+        found: list[Match] = []
+        for number in list(spans):
+            for pattern in self._first.get(number, ()):
+                if all(part in spans for part in pattern.sets):
+                    found += self._join(pattern, spans, tokens)
+        return found
+
+    def _join(
+        self, pattern: _Pattern, spans: Mapping[int, list[tuple[int, int]]], tokens: Sequence[Token]
+    ) -> list[Match]:
+        found = []
+        for first, end in spans[pattern.sets[0]]:
+            inside: tuple[int, ...] = ()
+            last = end
+            for number, gap in zip(pattern.sets[1:], pattern.gaps[1:], strict=True):
+                options = spans[number]
+                at = bisect_left(options, (last, 0))
+                if at == len(options):
+                    break
+                start = options[at][0]
+                if start > last + gap or tokens[start].clause != tokens[first].clause:
+                    break
+                while at + 1 < len(options) and options[at + 1][0] == start:
+                    at += 1
+                inside += tuple(range(last, start))
+                last = options[at][1]
+            else:
+                found.append(Match(pattern.id, first, last, inside))
+        return found
+
+    def _known(self, token: Token) -> str:
+        word = token.stem
+        if word in self._vocabulary or len(token.raw) < 3 or not token.raw.isascii():
+            return word
+        fixed = self._spelling.get(token.raw)
+        if fixed is None and len(token.raw) >= _MISSPELT_FROM and token.raw.isalpha():
+            fixed = self._guess(token.raw)
+        return fixed or word
+
+    def _guess(self, raw: str) -> str:
+        """The vocabulary word that `raw` is with one letter doubled, dropped, added or swapped; else its stem."""
+        if self._deletes is None:
+            self._deletes = {}
+            for known in self._vocabulary:
+                if len(known) >= _MISSPELT_FROM - 1 and known.isascii() and known.isalpha():
+                    for cut in range(1, len(known)):
+                        self._deletes.setdefault(known[:cut] + known[cut + 1 :], known)
+        word = stem(raw)
+        for cut in range(1, len(word)):
+            shorter = word[:cut] + word[cut + 1 :]
+            if shorter in self._vocabulary and len(shorter) >= _MISSPELT_FROM - 1:
+                return shorter
+            if cut + 1 < len(word):
+                swapped = word[:cut] + word[cut + 1] + word[cut] + word[cut + 2 :]
+                if swapped in self._vocabulary and len(swapped) >= _MISSPELT_FROM - 1:
+                    return swapped
+        return self._deletes.get(word, word)

@@ -1,0 +1,141 @@
+"""May we answer, and how: crisis, refusal, out of scope, caution. Rules are data; this module only orders them.
+
+Order: danger to a person first, then what is not helped with, then what is not ours, then cautions. A message about
+symptoms is never out of scope, and a message that only names a topic (suicide, abuse) is answered with the lines added.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from agent import intents
+from agent.intents import Reading, Rule
+from agent.types import Audience, Language, Policy, SafeText, Triage
+from knowledge import places
+
+_EARLIER = 3
+"""How many of a person's earlier messages a short reply can still belong to."""
+
+_SHORT_WORDS, _SHORT_HAN = 9, 18
+_SAFE_NOW = re.compile(
+    r"\b(?:i(?:'m| am) (?:\w+ )?(?:safe|ok|okay|fine|better)|just (?:kidding|joking)|only joking|not (?:going|planning)|"
+    r"called|calling (?:them|now|999|911|988)|with me now|thank)|我(?:现在)?(?:很)?(?:安全|没事)|开玩笑|打了电话|有人陪|谢谢|不会(?:做|自杀|的)",
+    re.IGNORECASE,
+)
+_QUESTION = re.compile(
+    r"^(?:what|how|why|when|which|who|can|could|should|is|are|does|do)\b|[?？]|[吗呢么]$", re.IGNORECASE
+)
+
+
+def decide(
+    message: SafeText,
+    history: Sequence[SafeText],
+    language: Language,
+    triage: Triage,
+    *,
+    country: str,
+    audience: Audience,
+) -> Policy:
+    """The policy for one message. `history` is the person's earlier messages, oldest first.
+
+    `kind` None means go on; `rule` is "none", or the rule behind `caution`. Several cautions are joined.
+    """
+    here = intents.read(message.text)
+    before = tuple(intents.read(said.text) for said in history)
+    for rule in _of("crisis"):
+        if intents.matches(rule, here) or _triaged(rule, triage):
+            if audience == "clinician" and _asks_in_general(here):
+                break
+            return _crisis(rule, language, country)
+    if continued := _continued(here, message, before, language, country):
+        return continued
+    for rule in _of("refusal"):
+        if intents.matches(rule, here):
+            lines = _lines(rule, language, country)
+            return Policy("refusal", rule.id, text=_text(rule.text, language, lines), lines=lines)
+    if not triage.has_symptom and triage.level not in ("emergency", "urgent"):
+        for rule in _of("out_of_scope"):
+            if intents.matches(rule, here):
+                return Policy("out_of_scope", rule.id, text=_text(rule.text, language))
+    return _cautions(message, here, before, language, country, audience)
+
+
+def _crisis(rule: Rule, language: Language, country: str) -> Policy:
+    level = "emergency" if rule.level == "emergency" else "urgent"
+    text = _text(rule.text, language)
+    return Policy("crisis", rule.id, text=text, lines=_lines(rule, language, country), level=level)
+
+
+def _triaged(rule: Rule, triage: Triage) -> bool:
+    return any(fired.id in rule.triage for fired in triage.rules)
+
+
+def _asks_in_general(here: Reading) -> bool:
+    """A clinician's search: about a patient, not from one."""
+    return re.search(r"\b(?:i|i'm|im|my|me|myself)\b|我", here.whole["en"] + here.whole["zh"]) is None
+
+
+def _continued(
+    here: Reading, message: SafeText, before: tuple[Reading, ...], language: Language, country: str
+) -> Policy | None:
+    """A short reply soon after a crisis ("yes", "tonight", "我不知道") still belongs to it, unless it says all is well."""
+    short = len(here.whole["en"].split()) <= _SHORT_WORDS and len(here.whole["zh"]) <= _SHORT_HAN
+    if not short or _SAFE_NOW.search(message.text) or _QUESTION.search(message.text.strip()):
+        return None
+    for earlier in before[-_EARLIER:]:
+        for rule in _of("crisis"):
+            if rule.lines == "crisis" and intents.matches(rule, earlier):
+                lines = _lines(rule, language, country)
+                return Policy("crisis", f"{rule.id}-continued", _text("continued", language), lines=lines, level="urgent")
+    return None
+
+
+def _cautions(
+    message: SafeText,
+    here: Reading,
+    before: tuple[Reading, ...],
+    language: Language,
+    country: str,
+    audience: Audience,
+) -> Policy:
+    said: list[str] = []
+    fired: list[str] = []
+    for rule in _of(""):
+        if rule.id.startswith("prescribing") and (audience == "clinician" or any(each.startswith("prescribing") for each in fired)):
+            continue
+        if not intents.matches(rule, here, before):
+            continue
+        if rule.alone and not _has_words(intents.rest(rule, message.text)):
+            return Policy("refusal", rule.id, text=_text(rule.alone, language))
+        fired.append(rule.id)
+        said.append(_text(rule.text, language, _lines(rule, language, country)))
+    return Policy(None, fired[0] if fired else "none", caution="\n\n".join(said))
+
+
+def _has_words(text: str) -> bool:
+    return len(re.findall(r"[A-Za-z]{2,}", text)) >= 2 or len(re.findall(r"[\u3400-\u9fff]", text)) >= 4
+
+
+def _of(kind: str) -> tuple[Rule, ...]:
+    return tuple(rule for rule in intents.rules() if rule.kind == kind)
+
+
+def _text(name: str, language: Language, lines: tuple[str, ...] = ()) -> str:
+    text = intents.texts()[name][language]
+    return "\n".join((text, *(f"- {line}" for line in lines)))
+
+
+def _lines(rule: Rule, language: Language, country: str) -> tuple[str, ...]:
+    """The numbers for a rule. `danger`: only the emergency numbers; an overdose adds the poison line."""
+    if not rule.lines:
+        return ()
+    if rule.lines == "danger":
+        return places.crisis_lines(country, language)[:1]
+    kind: places.Kind = "abuse" if rule.lines == "abuse" else "poison" if rule.lines == "poison" else "crisis"
+    lines = places.crisis_lines(country, language, kind=kind)
+    if rule.text == "overdose":
+        lines = (*places.crisis_lines(country, language, kind="poison"), *lines)
+    if kind == "abuse":
+        lines = (*lines, *places.crisis_lines(country, language))
+    return tuple(dict.fromkeys(lines))

@@ -1,0 +1,60 @@
+"""What to search for: a question that stands alone, though the words leaned on an earlier turn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from agent.types import Facts, Language
+from retrieval.tokenize import tokens
+
+# Words that point back: a message that opens so, or holds few words of its own, is read with the subject before it.
+_LEANS = {
+    "en": re.compile(r"^\W*(?:and|but|or|so|also|what about|how about|what if|then)\b|\b(?:it|this|that|those|them|these)\b", re.I),
+    "zh": re.compile(r"^\W*(?:那|那么|还有|另外|如果|要是|它|这|这个|这种)|呢[？?]?$"),
+}
+# Labels and guidelines give children's advice up to 12 and adults' from 12 or 16; the younger bound only adds a word.
+_CHILD_UNTIL = 12
+_WHOM = {"en": {"child": "child", "pregnant": "pregnancy"}, "zh": {"child": "儿童", "pregnant": "孕妇"}}
+_FEW = 4
+_LONG = 60
+
+
+def standalone(message: str, earlier: Sequence[str], *, topic: str, language: Language) -> str:
+    """The search text: the message, with the topic and the words before it where it leans on them.
+
+    `earlier` are the person's own earlier messages, oldest first; `topic` the title of the last page cited.
+    """
+    query = salient(message)
+    own = tokens(query)
+    leans = bool(_LEANS[language].search(query)) or len(own) < _FEW
+    if not earlier or not leans or len(own) > _LONG or (topic and set(tokens(topic)) & set(own)):
+        return query
+    return "\n".join(part for part in (topic, query, salient(earlier[-1])) if part)
+
+
+def about(query: str, facts: Facts, language: Language) -> str:
+    """The query with a word for whom it is about, where that changes which page answers: a child, a pregnancy."""
+    words = _WHOM[language]
+    added = []
+    if facts.age_years is not None and facts.age_years < _CHILD_UNTIL:
+        added.append(words["child"])
+    if facts.pregnant:
+        added.append(words["pregnant"])
+    return "\n".join([query, *(word for word in added if word not in query.lower())])
+
+
+def salient(message: str, *, most: int = 1200) -> str:
+    """A long message cut to its questions and the sentences around them; a short one unchanged."""
+    if len(message) <= most:
+        return message
+    parts = [part.strip() for part in re.split(r"(?<=[.!?。！？\n])\s*", message) if part.strip()]
+    asked = [i for i, part in enumerate(parts) if part.endswith(("?", "？", "吗", "呢"))]
+    order = [*asked, 0, *(i - 1 for i in asked if i), *range(1, len(parts))]
+    kept: set[int] = set()
+    used = 0
+    for place in dict.fromkeys(order):
+        if used + len(parts[place]) <= most:
+            kept.add(place)
+            used += len(parts[place])
+    return " ".join(parts[place] for place in sorted(kept)) or message[:most]

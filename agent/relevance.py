@@ -1,0 +1,57 @@
+"""Which hits bear on the question. None left means not found, and that is said."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from knowledge.types import Passage
+from retrieval.tokenize import tokens
+from retrieval.types import Hit
+
+# The embedder's cosines lie between about .80 (unrelated) and .90 (the same subject).
+_COSINE_LOW, _COSINE_HIGH = 0.80, 0.90
+# Weights and the threshold (`min_relevance` in agent/config.py) were chosen on the even lines of
+# evals/cases/relevance.jsonl and are reported on the odd ones by `make bench-relevance`.
+_NEAR, _WORDS, _SUBJECT = 0.4, 0.2, 0.4
+_PHRASES = re.compile(r"[,，、;；()（）/]|\band\b|\bor\b|和|与")
+# A passage much less relevant than the best one is about something else.
+_OF_BEST = 0.7
+
+
+def bearing(query: str, hits: Sequence[Hit], *, least: float) -> tuple[Hit, ...]:
+    """The hits whose relevance is at least `least` and not far below the best one's, in order."""
+    scored = [(relevance(query, hit), hit) for hit in hits]
+    best = max((score for score, _ in scored), default=0.0)
+    return tuple(hit for score, hit in scored if score >= max(least, _OF_BEST * best))
+
+
+def relevance(query: str, hit: Hit) -> float:
+    """0 to 1: nearness of the vectors, share of the query's words held, and whether its page's subject is named."""
+    near = 0.0
+    if hit.dense is not None:
+        near = min(1.0, max(0.0, (hit.dense - _COSINE_LOW) / (_COSINE_HIGH - _COSINE_LOW)))
+    return _NEAR * near + _WORDS * coverage(query, hit.passage) + _SUBJECT * subject(query, hit.passage)
+
+
+def coverage(query: str, passage: Passage) -> float:
+    """The share of the query's words that the passage, its title or its synonyms hold; long words weigh more."""
+    asked = set(tokens(query))
+    if not asked:
+        return 0.0
+    held = set(tokens("\n".join((passage.title, passage.heading, passage.text, *passage.synonyms))))
+    total = sum(math.sqrt(len(word)) for word in asked)
+    return sum(math.sqrt(len(word)) for word in asked & held) / total
+
+
+def subject(query: str, passage: Passage) -> float:
+    """How much of a name of the page's subject stands in the query: the best share over its title and synonyms.
+
+    A page without synonyms (another's document) is judged by its title and heading, or by its words where it has none.
+    """
+    asked = set(tokens(query))
+    names = (passage.title, *(passage.synonyms or (passage.heading,)))
+    phrases = [set(tokens(part)) for name in names for part in _PHRASES.split(name)]
+    shares = [len(phrase & asked) / len(phrase) for phrase in phrases if phrase]
+    return max(shares) if shares else coverage(query, passage)

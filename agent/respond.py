@@ -1,0 +1,180 @@
+"""Stages 6 and 7 together, because sentences are shown as they are verified: write, check, cite, or fall back to quoting."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from agent import extract, generate, verify
+from agent.messages import say
+from agent.safetynet import signs
+from agent.types import Audience, Cancel, ChatModel, Citation, Cited, Claim, Language, Sentence, Status
+from knowledge.errors import EngineError
+from knowledge.types import Passage
+
+# Fewer verified sentences than this is too little of an answer: the sources' own sentences are added.
+_ENOUGH = 1
+_MOST = 6
+
+
+@dataclass(slots=True)
+class Spoken:
+    """What was said: the text, its claims and citations, and how it came about (for the audit)."""
+
+    text: str = ""
+    claims: list[Claim] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+    route: str = ""
+    fault: str = ""
+    prompt_hash: str = ""
+    timings: dict[str, float] = field(default_factory=dict)
+    first_sentence: float | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+    declined: bool = False
+
+
+Speech = Generator[Sentence | Cited | Status, None, None]
+
+
+def answer(
+    spoken: Spoken,
+    question: str,
+    passages: Sequence[Passage],
+    *,
+    model: ChatModel | None,
+    language: Language,
+    audience: Audience,
+    budget: int,
+    max_tokens: int,
+    min_support: float,
+    temperature: float,
+    seed: int,
+    cancel: Cancel | None,
+) -> Speech:
+    """Speak the answer into `spoken`, yielding each verified sentence with its citations before it.
+
+    With a model: its sentences, each cut when no span supports it. Without one, or when too little is left, or when
+    the model fails: the passages' own sentences. A model that says the passages do not answer leaves `spoken` empty
+    and `declined`.
+    """
+    began = perf_counter()
+    if model is not None:
+        shown = generate.fit(passages, question, model=model, budget=budget)
+        yield from _written(
+            spoken, question, shown, model=model, language=language, audience=audience, max_tokens=max_tokens,
+            min_support=min_support, temperature=temperature, seed=seed, cancel=cancel,
+        )  # fmt: skip
+        passages = shown
+    spoken.timings["generation"] = perf_counter() - began - spoken.timings.get("verification", 0.0)
+    stopped = cancel is not None and cancel.is_set()
+    if sum(claim.supported for claim in spoken.claims) < _ENOUGH and not stopped and not spoken.declined:
+        began = perf_counter()
+        spoken.route = "extractive"
+        note = "model_failed" if spoken.fault else "quoted_only"
+        yield _add(spoken, say(language, note), start="\n\n")
+        for item in extract.extract(question, passages):
+            yield from _cite(spoken, item.text, passages[item.passage], item.text, start="\n- ")
+        spoken.timings["extraction"] = perf_counter() - began
+
+
+def safety_net(spoken: Spoken, passages: Sequence[Passage], document: str, *, language: Language) -> Speech:
+    """Speak the cited page's own signs for getting help."""
+    found = signs(document, passages, language)
+    if found:
+        yield _add(spoken, f"**{say(language, 'safety_heading')}**", start="\n\n")
+        for sign in found:
+            yield from _cite(spoken, sign.text, sign.passage, sign.text, start="\n- ")
+
+
+def note(spoken: Spoken, text: str) -> Speech:
+    """Speak a reviewed sentence of ours that needs no source (what was not looked at, a caution)."""
+    if text:
+        yield _add(spoken, text, start="\n\n")
+
+
+def _written(
+    spoken: Spoken, question: str, passages: Sequence[Passage], *, model: ChatModel, language: Language,
+    audience: Audience, max_tokens: int, min_support: float, temperature: float, seed: int, cancel: Cancel | None,
+) -> Speech:  # fmt: skip
+    checking = 0.0
+    said: set[str] = set()
+    stream = generate.write(
+        question, passages, model=model, language=language, audience=audience, max_tokens=max_tokens,
+        temperature=temperature, seed=seed, cancel=cancel,
+    )  # fmt: skip
+    spoken.route = "model"
+    try:
+        for sentence in stream:
+            if generate.says_not_found(sentence, language):
+                spoken.declined = not said
+                break
+            if len(said) >= _MOST:
+                break
+            began = perf_counter()
+            claim, keys = verify.split_keys(sentence)
+            verdict = verify.check(claim, _keyed_first(passages, keys), language, min_support=min_support, question=question)
+            checking += perf_counter() - began
+            if not verdict.supported:
+                spoken.claims.append(verify.as_claim(claim, verdict, ""))
+            elif verdict.quote not in said:
+                said.add(verdict.quote)
+                passage = _keyed_first(passages, keys)[verdict.passage]
+                yield from _cite(spoken, claim, passage, verdict.quote, start=" " if language == "en" else "")
+    except EngineError as fault:
+        spoken.fault = str(fault)
+    finally:
+        stream.close()  # type: ignore[attr-defined]
+    spoken.timings["verification"] = checking
+
+
+def _keyed_first(passages: Sequence[Passage], keys: Sequence[int]) -> list[Passage]:
+    """The passages the sentence names, then the others: a true claim under a wrong key gets the right one."""
+    named = [passages[key - 1] for key in dict.fromkeys(keys) if 0 < key <= len(passages)]
+    return [*named, *(passage for passage in passages if passage not in named)]
+
+
+def _cite(spoken: Spoken, text: str, passage: Passage, quote: str, *, start: str) -> Speech:
+    known = spoken.keys.get(passage.id)
+    key = known or str(len(spoken.keys) + 1)
+    spoken.keys[passage.id] = key
+    spoken.claims.append(Claim(text=text, supported=True, key=key, quote=quote, why="supported"))
+    if known is None:
+        citation = citation_of(passage, key=key, quote=quote)
+        spoken.citations.append(citation)
+        yield Cited(citation)
+    yield _add(spoken, _with_key(text, key), start=start)
+
+
+def _with_key(text: str, key: str) -> str:
+    stop = text[-1:] if text[-1:] in ".!?。！？；" else ""
+    body = text[: len(text) - len(stop)]
+    return f"{body} [{key}]{stop or '.'}" if body[-1:].isascii() else f"{body}[{key}]{stop or '。'}"
+
+
+def _add(spoken: Spoken, text: str, *, start: str) -> Sentence:
+    if spoken.first_sentence is None:
+        spoken.first_sentence = perf_counter()
+    shown = f"{start}{text}" if spoken.text else text
+    spoken.text += shown
+    return Sentence(shown)
+
+
+def citation_of(passage: Passage, *, key: str, quote: str) -> Citation:
+    """What a key opens. The first source the passage cites is named; the others ride along."""
+    first = passage.sources[0] if passage.sources else None
+    return Citation(
+        key=key,
+        passage=passage.id,
+        document=passage.document,
+        title=passage.title if not passage.heading else f"{passage.title}: {passage.heading}",
+        source=first.organisation if first else "",
+        url=(first.url if first else "") or passage.url,
+        published=(str(first.year) if first and first.year else "") or passage.published,
+        quote=quote,
+        text=passage.text,
+        also=tuple(
+            f"{source.organisation}, {source.title} ({source.year}) {source.url}" for source in passage.sources[1:]
+        ),
+        reviewed_by=passage.reviewed_by,
+    )

@@ -1,0 +1,209 @@
+"""How urgent a conversation is: rules that are data, over findings, facts and measurements. No model is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from agent.conditions import FLAGS, Case, Condition, build_case, parse
+from agent.facts import age_said, corrects, maybe_pregnant, read_facts
+from agent.findings import find
+from agent.types import Facts, Finding, FiredRule, Language, Level, SafeText, Triage
+from agent.vitals import read_vitals
+from knowledge.rules import FindingSpec, QuestionSpec, RuleSpec, load_lexicon, load_triage
+
+_RANK: dict[str, float] = {"self_care": 0, "routine": 1, "unclear": 1.5, "urgent": 2, "emergency": 3}
+_WHERE = {"ambulance": 0, "maternity": 1, "hospital": 2, "": 3}
+_TODAY = 24
+_YES = re.compile(
+    r"\W*(?:yes|yeah|yep|yup|y|i do|he does|she does|it does|it is|i am|both|all of (?:them|these|those)|some of (?:them|those)|a bit of|"
+    r"有|是|是的|嗯|对|对的|有的|有一点|有点|都有|会|确实)(?![a-z一-鿿])",
+    re.IGNORECASE,
+)
+_NO = re.compile(
+    r"\W*(?:no|nope|nah|none|neither|nothing|not at all|no,? none|n|negative|i don'?t|(?:s?he|it) doesn'?t|not really|没有|没|都没有|都没|无|不是|不|没有这些|没出现|没有的|并没有)"
+    r"(?![a-z一-鿿])|\W*(?:none|neither) of|\W*(?:这些)?(?:都|以上都|全都|也都|一个都)(?:没有|没|不)|\W*没有(?:这些|以上|你说|上述|那些|其他)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    rules: tuple[tuple[RuleSpec, tuple[Condition, ...]], ...]
+    unless: dict[str, tuple[Condition, ...]]
+    raises: tuple[tuple[Condition, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Where a conversation stands after a message."""
+
+    level: Level = "self_care"
+    rules: tuple[RuleSpec, ...] = ()
+    text: str = "no_symptom"
+    question: str = ""
+    settled: dict[str, str] = field(default_factory=dict)
+    symptom: bool = False
+
+
+@cache
+def _rules() -> _Rules:
+    data, known = load_triage(), {*load_lexicon().findings, *FLAGS}
+    return _Rules(
+        rules=tuple((rule, tuple(parse(text, known=known) for text in rule.when)) for rule in data.rules),
+        unless={name: tuple(parse(text, known=known) for text in q.unless) for name, q in data.questions.items()},
+        raises=tuple((parse(when, known=known), low, high) for when, low, high in data.raises),
+    )
+
+
+def triage(history: Sequence[SafeText], language: Language, *, previous: Triage | None = None) -> Triage:
+    """The urgency of a conversation, from all of the user's messages, oldest first.
+
+    The messages are replayed one by one, so that the same messages always give the same answer: a level never falls
+    but where a message corrects a fact, and a question left open becomes urgent. `previous` is a floor, for a level
+    that something else raised. Rules and the words shown are in `knowledge/rules/triage`.
+    """
+    found = [find(text, language) for text in history]
+    step, facts = _Step(), Facts()
+    corrected = False
+    for end in range(1, len(history) + 1):
+        said = history[:end]
+        text = history[end - 1].text
+        corrected = corrects(text) or (facts.age_years is not None and age_said(text) not in (None, facts.age_years))
+        if corrected:
+            found = _without_denied(found, end - 1)
+        heard = [finding for message in found[:end] for finding in message]
+        facts = read_facts(said, language, heard)
+        case = build_case(
+            found[:end],
+            facts,
+            read_vitals([item.text for item in said]),
+            load_lexicon().findings,
+            maybe=any(maybe_pregnant(item.text) for item in said),
+        )
+        step = _advance(step, case, found[:end], text, corrected=corrected)
+    heard = [finding for message in found for finding in message]
+    result = _result(step, language, facts, heard)
+    if previous is not None and not corrected and previous.level != "unclear":  # noqa: SIM102
+        if _RANK[previous.level] > _RANK[result.level]:
+            return replace(previous, findings=result.findings, facts=facts, has_symptom=True)
+    return result
+
+
+def _without_denied(found: Sequence[tuple[Finding, ...]], last: int) -> list[tuple[Finding, ...]]:
+    """The findings with those taken back that a correcting message denies."""
+    denied = {finding.id for finding in found[last] if finding.negated}
+    return [
+        tuple(f for f in message if f.id not in denied) if number < last else message
+        for number, message in enumerate(found)
+    ]
+
+
+def _advance(
+    old: _Step, case: Case, found: Sequence[Sequence[Finding]], text: str, *, corrected: bool
+) -> _Step:
+    """The step after one more message: what the rules say, held up by what was already known."""
+    settled = dict(old.settled)
+    if old.question and old.level == "unclear":
+        if _YES.match(text):
+            settled[old.question] = "yes"
+        elif _NO.match(text):
+            settled[old.question] = "no"
+    new = _judge(case, found, settled)
+    if new.level == "unclear" and old.level == "unclear":
+        return replace(new, level="urgent", text="unanswered")
+    if not corrected and old.level != "unclear" and _RANK[old.level] > _RANK[new.level]:
+        return replace(old, settled=settled, symptom=old.symptom or new.symptom)
+    if not corrected:
+        kept = tuple(rule for rule in old.rules if rule not in new.rules)
+        new = replace(new, rules=_ordered((*new.rules, *kept)))
+    return new
+
+
+def _judge(case: Case, found: Sequence[Sequence[Finding]], settled: dict[str, str]) -> _Step:
+    """What the rules say of a case, then its questions, then the default levels of its symptoms."""
+    data = load_triage()
+    fired = [
+        rule
+        for rule, conditions in _rules().rules
+        if any(condition.holds(case, sticky=rule.sticky) for condition in conditions)
+    ]
+    symptoms = _symptoms(found)
+    asks = [spec.ask for spec in symptoms if spec.ask and spec.id in case.now]
+    by_id = {rule.id: rule for rule in data.rules}
+    fired += [
+        by_id[data.questions[name].yes]
+        for name, answer in settled.items()
+        if answer == "yes" and by_id[data.questions[name].yes] not in fired
+    ]
+    rules = _ordered(fired)
+    if rules:
+        return _Step(level=_level(rules[0].level), rules=rules, text="", settled=settled, symptom=True)
+    for name in asks:
+        if name not in settled and not any(condition.holds(case) for condition in _rules().unless[name]):
+            return _Step(level="unclear", text="", question=name, settled=settled, symptom=True)
+    answered = [data.questions[name].no for name in asks if settled.get(name) == "no"]
+    levels = [spec.level for spec in symptoms if not (settled.get(spec.ask) == "no")] + answered
+    level = max(levels, key=lambda name: _RANK[name], default="self_care")
+    text = level if symptoms else "no_symptom"
+    for condition, low, high in _rules().raises:
+        if symptoms and level == low and condition.holds(case):
+            level, text = high, "raised"
+            break
+    return _Step(level=_level(level), text=text, settled=settled, symptom=bool(symptoms))
+
+
+def _symptoms(found: Sequence[Sequence[Finding]]) -> list[FindingSpec]:
+    """The kinds of symptom that are present, each once, in order of mention."""
+    known = load_lexicon().findings
+    names = {f.id: None for message in found for f in message if f.present}
+    return [known[name] for name in names if known[name].level]
+
+
+def _ordered(rules: Sequence[RuleSpec]) -> tuple[RuleSpec, ...]:
+    """Highest first; among equals the one that asks for the fastest help."""
+    return tuple(sorted(rules, key=lambda rule: (-_RANK[rule.level], _WHERE.get(rule.where, 3), rule.hours or 0)))
+
+
+def _level(name: str) -> Level:
+    levels: dict[str, Level] = {
+        "emergency": "emergency", "urgent": "urgent", "routine": "routine", "self_care": "self_care",
+    }  # fmt: skip
+    return levels[name]
+
+
+def _result(step: _Step, language: Language, facts: Facts, findings: Sequence[Finding]) -> Triage:
+    data = load_triage()
+    question: QuestionSpec | None = data.questions[step.question] if step.level == "unclear" else None
+    fired = tuple(
+        FiredRule(
+            id=rule.id,
+            level=_level(rule.level),
+            reason=rule.reason[language],
+            advice=rule.advice[language],
+            source=f"{rule.source.organisation}: {rule.source.title}",
+            url=rule.source.url,
+            year=rule.source.year or 0,
+            where=rule.where,
+            hours=rule.hours,
+        )
+        for rule in step.rules
+    )
+    first = fired[0] if fired and fired[0].level == step.level else None
+    if question is not None:
+        reason = question.calling[language]
+    else:
+        reason = first.reason if first else data.texts[step.text][language]
+    return Triage(
+        level=step.level,
+        rules=fired,
+        reason=reason,
+        where=first.where if first else "",
+        hours=(first.hours if first else _TODAY) if step.level == "urgent" else None,
+        question=question.ask[language] if question else "",
+        findings=tuple(findings),
+        facts=facts,
+        has_symptom=step.symptom,
+    )

@@ -1,0 +1,118 @@
+"""Numbers somebody measured: oxygen, pulse, blood pressure, breathing rate, glucose, temperature, with their units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+_N = r"(\d{1,3}(?:[.,]\d{1,2})?)"
+_GLUE = r"[\s:：=~≈约是为在到了有至达only]{0,4}(?:(?:is|was|of|at|about|around|reads?|reading|showed|shows|down to|up to|over|under|says|测|只有|高达|低到|降到|升到)[\s:：]{0,2}){0,3}"
+_SPO2 = re.compile(
+    rf"(?:spo2|sp02|o2\s?sats?|sats?|saturation|oxygen(?: level| saturation| sats?)?|pulse ox(?:imeter)?|血氧(?:饱和度)?|氧饱和度?){_GLUE}{_N}\s?%?"
+)
+_PULSE = re.compile(
+    rf"(?:(?<![a-z])(?:hr|heart rate|heart ?beat|pulse(?! ox)|bpm)|心率|脉搏|心跳){_GLUE}(\d{{2,3}})(?![\d%/.]|\s?(?:years|days|hours))"
+    r"|(?<![\d./])(\d{2,3})\s?(?:bpm|beats (?:per|a) minute|次[/每]分|下[/每]分)"
+)
+_PRESSURE = re.compile(r"(?<![\d/.])(\d{2,3})\s?(?:/|over|\\)\s?(\d{2,3})(?![\d/]|\s?(?:mg|ml|mcg))")
+_PRESSURE_ZH = re.compile(r"(?:血压|高压|收缩压)[^\d。，]{0,6}(\d{2,3})(?:[^\d。]{1,6}(?:低压|舒张压)?[^\d。]{0,3}(\d{2,3}))?")
+_BREATHS = re.compile(
+    rf"(?:(?<![a-z])(?:rr|resp(?:iratory)? rate|resps?|breathing rate)|呼吸(?:频率)?){_GLUE}(\d{{2,3}})(?![\d%/.])"
+    r"|(?<!\d)(\d{2,3}) breaths"
+)
+_GLUCOSE = re.compile(
+    rf"(?:(?<![a-z])(?:bg|bgl|bm|cbg|blood (?:sugar|glucose)s?|sugars?|glucose|glucometer)|血糖){_GLUE}{_N}\s?(mmol|mg)?"
+)
+_CELSIUS = re.compile(
+    rf"(?<![\d.]){_N}\s?(?:°\s?c|℃|º\s?c|degrees? c|deg c|celsius|摄氏度|c(?![a-z]))"
+    r"|(?<![\d.])(3[4-9]|4[0-3])[度℃](\d)?(?!\d)"
+)
+_FAHRENHEIT = re.compile(r"(?<![\d.])(9\d|1[01]\d)(\.\d{1,2})?\s?(?:°\s?f|℉|º\s?f|degrees? f|deg f|fahrenheit|f(?![a-z])|华氏)")
+_BARE = re.compile(
+    r"(?:temp(?:erature)?|fever|feverish|burning up|running a|t(?=[ :=]\s?3)|rectal(?:ly)?|体温|发烧|发热|高烧|低烧|烧到?|烧)"
+    r"[^\d\n.!?。！？;；]{0,24}?(?<![\d.])(3[4-9](?:[.,]\d{1,2})?|4[0-3](?:[.,]\d{1,2})?|9[5-9](?:\.\d)?|10[0-8](?:\.\d)?)"
+    r"(?![\d%/.]|\s?(?:years?|yrs?|days?|hours?|weeks?|months?|minutes?|mg|ml|bpm|岁|天|小时|周|个|分|年))"
+    r"|(?<![\d./])(3[5-9][.,]\d|4[0-2][.,]\d)(?=\s?(?:fever|temp|°|degrees?|,|;|，|。|\.|$|的))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """Latest value of each, None when not given. Temperatures in °C, glucose in mmol/L, pressure in mmHg."""
+
+    spo2: float | None = None
+    pulse: float | None = None
+    systolic: float | None = None
+    diastolic: float | None = None
+    breaths: float | None = None
+    glucose: float | None = None
+    temperature: float | None = None
+
+
+def read_vitals(texts: Sequence[str]) -> Vitals:
+    """The vital signs of a conversation's messages, oldest first; a later message replaces an earlier value."""
+    vitals = Vitals()
+    for text in texts:
+        vitals = _read(text.lower(), vitals)
+    return vitals
+
+
+def _read(text: str, old: Vitals) -> Vitals:
+    found: dict[str, float] = {}
+    for match in _SPO2.finditer(text):
+        _keep(found, "spo2", _number(match.group(1)), 50, 100)
+    for match in _PULSE.finditer(text):
+        _keep(found, "pulse", _number(match.group(1) or match.group(2)), 20, 260)
+    for pattern in (_PRESSURE, _PRESSURE_ZH):
+        for match in pattern.finditer(text):
+            high, low = _number(match.group(1)), _number(match.group(2) or "")
+            if high is None or not 50 <= high <= 280:
+                continue
+            if low is not None and (not 25 <= low <= 180 or low >= high):
+                continue
+            if pattern is _PRESSURE and low is None:
+                continue
+            found["systolic"] = high
+            if low is not None:
+                found["diastolic"] = low
+    for match in _BREATHS.finditer(text):
+        _keep(found, "breaths", _number(match.group(1) or match.group(2)), 4, 90)
+    for match in _GLUCOSE.finditer(text):
+        value, unit = _number(match.group(1)), match.group(2)
+        if value is None:
+            continue
+        # Meters reading mg/dL never show under 20, and mmol/L meters stop at about 33.
+        if unit == "mg" or (unit is None and value > 40):
+            value = value / 18.0
+        _keep(found, "glucose", round(value, 1), 0.5, 60)
+    temperature = _temperature(text)
+    if temperature is not None:
+        found["temperature"] = temperature
+    return replace(old, **found)
+
+
+def _temperature(text: str) -> float | None:
+    """The highest temperature said, °C; a normal value said later does not hide a fever."""
+    values: list[float] = []
+    for match in _CELSIUS.finditer(text):
+        value = _number(match.group(1)) if match.group(1) else _number(f"{match.group(2)}.{match.group(3) or 0}")
+        values += [] if value is None else [value]
+    for match in _FAHRENHEIT.finditer(text):
+        value = _number(match.group(1) + (match.group(2) or ""))
+        values += [] if value is None else [(value - 32) / 1.8]
+    for match in _BARE.finditer(text):
+        value = _number(match.group(1) or match.group(2))
+        if value is not None:
+            values.append((value - 32) / 1.8 if value > 90 else value)
+    real = [round(value, 1) for value in values if 25 <= value <= 44]
+    return max(real) if real else None
+
+
+def _number(text: str | None) -> float | None:
+    return float(text.replace(",", ".")) if text else None
+
+
+def _keep(found: dict[str, float], name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and low <= value <= high:
+        found[name] = value

@@ -1,0 +1,1 @@
+"""What we know: sources, documents, passages and the rules that are data."""

@@ -1,0 +1,1 @@
+"""What matters here: BM25 and dense search over passages, fused."""

@@ -1,0 +1,69 @@
+"""`anamnesis search`. A composition root: it may import any package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.batch import run_batch
+from agent.config import load
+from knowledge.errors import InputError
+from retrieval.types import Filters, Mode, SearchResult
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--batch", "source", metavar="IN", help='JSON lines {"id","text"}; "-" is standard input.')
+@click.option("--out", "target", metavar="OUT", default="-", show_default=True)
+@click.option("--index", "folder", metavar="DIR", help="An index of `knowledge build`; else the embedded library.")
+@click.option("--k", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many documents.")
+@click.option("--mode", type=click.Choice(["bm25", "dense", "hybrid"]), default="hybrid", show_default=True)
+@click.option("--language", type=click.Choice(["en", "zh"]), default=None, help="Only passages in this language.")
+def search(
+    text: str | None, source: str | None, target: str, folder: str | None, k: int, mode: Mode, language: str | None
+) -> None:
+    """The best passage of each of the K best documents for TEXT."""
+    from agent.build import open_index
+    from retrieval.embedders import open_embedder
+    from retrieval.search import search as find
+
+    if (text is None) == (source is None):
+        raise click.UsageError("Give either TEXT or --batch IN.")
+    settings = load(index=folder)
+    embedder = open_embedder(settings.embedder)
+    index = open_index(settings, embedder)
+
+    def work(row: dict[str, Any]) -> dict[str, Any]:
+        found = find(index, row["text"], embedder=embedder, k=k, mode=mode, filters=Filters(language=language or ""))
+        return {"id": row["id"], "hits": _rows(found)}
+
+    if source is not None:
+        failed = run_batch(source, target, work, identity=f"search {index.corpus} {embedder.id} {k} {mode} {language}")
+        if failed:
+            raise InputError(
+                f"{failed} line(s) could not be done", remedy="Each has an error in its place in the output"
+            )
+        return
+    line = json.dumps({"hits": work({"id": None, "text": text})["hits"]}, ensure_ascii=False)
+    if target == "-":
+        click.echo(line)
+    else:
+        Path(target).write_text(line + "\n", encoding="utf-8")
+
+
+def _rows(found: SearchResult) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": hit.passage.id,
+            "score": round(hit.score, 6),
+            "document": hit.passage.document,
+            "title": hit.passage.title,
+            "source": hit.passage.sources[0].organisation if hit.passage.sources else "",
+            "url": (hit.passage.sources[0].url if hit.passage.sources else "") or hit.passage.url,
+            "text": hit.passage.text,
+        }
+        for hit in found.hits
+    ]

@@ -1,0 +1,55 @@
+"""Values that leave the retrieval package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.types import Passage
+
+Mode = Literal["bm25", "dense", "hybrid"]
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What may be returned. An empty field does not filter; audience `patient` also admits `both`."""
+
+    language: str = ""
+    audience: str = ""
+    jurisdiction: str = ""
+    published_since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage and its fused score (higher is better), with the score each ranker gave, for tracing."""
+
+    passage: Passage
+    score: float
+    bm25: float | None = None
+    dense: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first; `searched` is the number of passages the filters admitted."""
+
+    hits: tuple[Hit, ...]
+    searched: int
+
+
+class Embedder(Protocol):
+    """Text to unit vectors. `id` names the model and its revision; two embedders never share one."""
+
+    id: str
+    dimensions: int
+
+    def query(self, text: str) -> Vectors:
+        """One vector, shape (dimensions,), float32, unit length."""
+
+    def passages(self, texts: list[str]) -> Vectors:
+        """Shape (len(texts), dimensions), float32, unit length."""

@@ -1,0 +1,1 @@
+"""Nearest vectors: FAISS here, other stores beside it later."""

@@ -1,0 +1,123 @@
+"""Claims against spans: what is kept, and what one number, one "not" or one drug must cut."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.verify import check, quantities, split_keys
+from knowledge.types import Passage
+
+COLD = Passage(
+    id="c", document="cold", title="Common cold", heading="How long does it last?", language="en", sources=(),
+    text="A cold usually gets better within 1 to 2 weeks. Antibiotics do not help a cold, because a virus causes it.",
+)  # fmt: skip
+DOSE = Passage(
+    id="p", document="paracetamol", title="Paracetamol", heading="How much can I take?", language="en", sources=(),
+    synonyms=("acetaminophen", "Tylenol"),
+    text="An adult can take one or two 500 mg tablets of paracetamol up to 4 times in 24 hours. "
+    "Leave at least 4 hours between doses. Do not take more than 8 tablets in 24 hours.",
+)  # fmt: skip
+GANMAO = Passage(
+    id="g", document="ganmao", title="普通感冒", heading="要吃抗生素吗？", language="zh", sources=(),
+    text="感冒由病毒引起，抗生素对感冒没有用。感冒一般持续7到10天。发热超过3天要去医院。",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("claim", "passage", "language"),
+    [
+        ("Antibiotics do not help a cold.", COLD, "en"),
+        ("Most colds get better within one to two weeks.", COLD, "en"),
+        ("Antibiotics don't help because a cold is caused by a virus.", COLD, "en"),
+        ("Adults can take one or two 500 mg tablets up to four times in 24 hours.", DOSE, "en"),
+        ("Never take more than 8 tablets in 24 hours.", DOSE, "en"),
+        ("抗生素对感冒没有用。", GANMAO, "zh"),
+        ("感冒一般持续7到10天。", GANMAO, "zh"),
+    ],
+)
+def test_a_claim_that_a_span_holds_is_kept_with_an_exact_quote(claim, passage, language):
+    verdict = check(claim, [passage], language, min_support=0.6)
+    assert verdict.supported, verdict.why
+    assert verdict.quote and verdict.quote in passage.text
+
+
+@pytest.mark.parametrize(
+    ("claim", "passage", "language", "why"),
+    [
+        ("Antibiotics help a cold.", COLD, "en", "negated"),
+        ("A cold usually gets better within 3 weeks.", COLD, "en", "number"),
+        ("A cold usually gets better within 1 to 2 days.", COLD, "en", "number"),
+        ("An adult can take one or two 650 mg tablets up to 4 times in 24 hours.", DOSE, "en", "number"),
+        ("An adult can take one or two 500 mg tablets up to six times in 24 hours.", DOSE, "en", "number"),
+        ("Take more than 8 tablets in 24 hours.", DOSE, "en", "negated"),
+        ("A cold is dangerous for the kidneys and the liver.", COLD, "en", "too few"),
+        ("抗生素对感冒很有帮助。", GANMAO, "zh", "too few"),
+        ("抗生素对感冒有用。", GANMAO, "zh", ""),
+        ("感冒一般持续3到5天。", GANMAO, "zh", "number"),
+        ("感冒会引起肾结石。", GANMAO, "zh", "too few"),
+        ("", COLD, "en", "no span"),
+        ("The the of.", COLD, "en", "no span"),
+    ],
+)
+def test_a_claim_that_no_span_holds_is_cut_and_says_why(claim, passage, language, why):
+    verdict = check(claim, [passage], language, min_support=0.6)
+    assert not verdict.supported
+    assert why in verdict.why
+
+
+def test_the_medicine_that_was_asked_about_cannot_borrow_another_ones_passage():
+    claim = "An adult can take one or two 500 mg tablets of naproxen up to 4 times in 24 hours."
+    question = "How much naproxen can I take?"
+    assert "does not speak of naproxen" in check(claim, [DOSE], "en", min_support=0.6, question=question).why
+    brand = "An adult can take one or two 500 mg Tylenol tablets up to 4 times in 24 hours."
+    assert check(brand, [DOSE], "en", min_support=0.6, question="How much Tylenol can I take?").supported
+
+
+def test_the_right_passage_is_found_among_several():
+    verdict = check("Leave at least 4 hours between doses.", [COLD, GANMAO, DOSE], "en", min_support=0.6)
+    assert verdict.supported and verdict.passage == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "claim", "keys"),
+    [
+        ("Colds pass [1].", "Colds pass.", (1,)),
+        ("Colds pass.[1][2]", "Colds pass.", (1, 2)),
+        ("Colds pass [1, 3].", "Colds pass.", (1, 3)),
+        ("感冒会好【1】。", "感冒会好。", (1,)),
+        ("In 2020 (about 38.5) it was so.", "In 2020 (about 38.5) it was so.", ()),
+        ("No key here.", "No key here.", ()),
+    ],
+)
+def test_keys_are_split_from_the_words(text, claim, keys):
+    assert split_keys(text) == (claim, keys)
+
+
+def test_quantities_compare_across_words_and_units():
+    assert quantities("twice a day for two weeks") == quantities("2 a day for 2 weeks")
+    assert quantities("4 hours") != quantities("4 days")
+    assert quantities("两片，每天三次") == quantities("2片，每天3次")
+    assert quantities("1,000 mg") == quantities("1000 mg")
+    assert quantities("no numbers") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [
+        ("Ibuprofen raises blood pressure in some people.", "Ibuprofen lowers blood pressure in some people."),
+        ("Take the tablet before a meal with water.", "Take the tablet after a meal with water."),
+        ("Put a warm pack on the sprained ankle.", "Put an ice pack on the sprained ankle."),
+        ("Children under 12 can use this spray.", "Children at least 12 can use this spray."),
+    ],
+)
+def test_the_opposite_direction_is_cut(claim, text):
+    passage = Passage(id="x", document="x", title="X", heading="", text=text, language="en", sources=())
+    verdict = check(claim, [passage], "en", min_support=0.6)
+    assert not verdict.supported
+    assert check(text, [passage], "en", min_support=0.6).supported
+
+
+def test_a_word_inside_another_is_no_direction():
+    text = "Heart disease makes it harder to recover from a shot."
+    passage = Passage(id="x", document="x", title="X", heading="", text=text, language="en", sources=())
+    assert check("Heart disease makes it harder to recover from a shot.", [passage], "en", min_support=0.6).supported
