@@ -24,6 +24,8 @@ from knowledge.rules import FindingSpec
 NUMBERS = ("age", "temp", "weeks", "duration", "spo2", "pulse", "systolic", "diastolic", "breaths", "glucose")
 FLAGS = ("pregnant", "maybe_pregnant", "postpartum", "female", "male", "other")
 _WAYS = ("gone", "past", "denied", "asked", "any")
+_CHILD = 13
+"""Below this age in years somebody counts as a child even when nobody said "my son"."""
 _COMPARED = re.compile(r"([a-z0-9]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)$")
 
 
@@ -120,6 +122,8 @@ def build_case(
     flags = {*facts.conditions, *facts.medicines}
     if facts.pregnant:
         flags |= {"pregnant", "maybe_pregnant"}
+    if facts.age_years is not None and facts.age_years < _CHILD:
+        flags |= {"child_word", "baby_word"} if facts.age_years < 1 else {"child_word"}
     if maybe:
         flags.add("maybe_pregnant")
     flags |= {name for name, true in (("postpartum", facts.postpartum), ("other", facts.subject == "other")) if true}

@@ -29,6 +29,8 @@ _ASKS = frozenset(
     ["is", "are", "can", "could", "does", "do", "did", "will", "would", "should", "what", "what's", "whats", "how", "why", "when", "which", "who", "where", "isn't", "isnt", "doesn't", "any", "may", "might", "whether"]
 )
 
+_OPENINGS = frozenset("so and but ok okay also hi hello hey doctor please well oh just thanks then yes no right alright".split())
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -43,15 +45,25 @@ class State:
 
 
 class Context:
-    """The states of one text's tokens. `cues` are the cue matches by name, `cores` the tokens findings rest on."""
+    """The states of one text's tokens. `cues` are the cue matches by name, `cores` the tokens findings rest on.
 
-    def __init__(self, tokens: Sequence[Token], cues: Mapping[str, Sequence[Match]], cores: frozenset[int]) -> None:
+    `symptoms` are the tokens that symptoms span: a "gone" among them ("gone yellow") ends nothing.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[Token],
+        cues: Mapping[str, Sequence[Match]],
+        cores: frozenset[int],
+        symptoms: frozenset[int],
+    ) -> None:
         self._tokens = tokens
         size = len(tokens)
         self._clauses = _runs([token.clause for token in tokens])
         self._sentences = _runs([token.sentence for token in tokens])
         off = {i for match in cues.get("neg_not", ()) for i in range(match.first, match.last)}
         self._breaks = {match.first for match in cues.get("break", ())}
+        self._stops = self._breaks | {match.first for match in cues.get("turn", ())}
         self._now = {match.first for match in cues.get("now", ())}
         self.negators = {
             i
@@ -72,7 +84,7 @@ class Context:
         self._real = {match.first for name in ("real", "now") for match in cues.get(name, ())}
         self._hypothetical = self._mark_forward(cues.get("hyp", ()))
         self._feared = self._mark_forward(cues.get("fear", ()))
-        self._mark_questions(cues)
+        self._mark_questions()
         for name in ("about", "fiction"):
             for match in cues.get(name, ()):
                 start, end = self._sentences[match.first] if name == "fiction" else self._clauses[match.first]
@@ -81,7 +93,7 @@ class Context:
         self._idiom = {i for match in cues.get("idiom", ()) for i in range(match.first, match.last)}
         self._family, self._other = self._mark_people(cues)
         self._mine = {match.last for match in cues.get("mine", ())}
-        self.over = self._ends(cues.get("resolved", ()), off)
+        self.over = self._ends(cues.get("resolved", ()), off | symptoms)
 
     def state(self, match: Match) -> State:
         """The state of what matched; `match.inside` counts too, as in "arm is not weak"."""
@@ -127,7 +139,7 @@ class Context:
 
     def _turns(self, place: int) -> bool:
         """Whether a negation stops here: at "but", or at "and" with a new subject."""
-        if place in self._breaks:
+        if place in self._stops:
             return True
         if self._tokens[place].raw != "and" or place + 1 >= len(self._tokens):
             return False
@@ -205,15 +217,19 @@ class Context:
         start, end = self._clauses[place]
         return start == place and any(i in self._real for i in range(start, end))
 
-    def _mark_questions(self, cues: Mapping[str, Sequence[Match]]) -> None:
-        real = {self._tokens[match.first].sentence for match in cues.get("real", ())}
+    def _mark_questions(self) -> None:
+        """A clause that asks and speaks of nobody real is about knowledge; so is the list that follows it."""
         place = 0
         while place < len(self._tokens):
-            start, end = self._sentences[place]
-            if self._tokens[start].sentence not in real:
-                lead = next((i for i in range(start, min(end, start + 3)) if self._tokens[i].raw in _ASKS), None)
-                if lead is not None:
-                    self._hypothetical[lead:end] = [True] * (end - lead)
+            start, end = self._clauses[place]
+            lead = start
+            while lead < end - 1 and lead < start + 3 and self._tokens[lead].raw in _OPENINGS:
+                lead += 1
+            if self._tokens[lead].raw in _ASKS and not any(i in self._real for i in range(start, end)):
+                for i in range(lead, self._sentences[start][1]):
+                    if i > lead and self._turns_real(i):
+                        break
+                    self._hypothetical[i] = True
             place = end
 
     def _mark_people(self, cues: Mapping[str, Sequence[Match]]) -> tuple[list[bool], list[bool]]:

@@ -29,8 +29,10 @@ _AGE_EN = (
     re.compile(r"(?<![a-z\d.])(\d{1,3})[\s-]?(y/?o|yo|yrs?|y)\b(?! ago)"),
     re.compile(r"(?:\bage[d:]?|\bi'?m|\bi am|\b(?:s?he|who)(?:'s| is| was)|\bturn(?:ing|ed)|\bjust turned|\bi was|\bdad'?s|\bmum'?s)\s(?:only |just |about |nearly |almost |now |a )?(\d{1,3})(?![\d./:%]|\s?(?:mg|ml|kg|lbs?|pounds|stone|cm|mm|weeks?|wks?|months?|days?|hours?|minutes?|mins?|degrees|cigarettes|percent|°|st|lb))()"),
     re.compile(r"(?<![\w./-])(\d{1,3})\s?(?:[mf])(?![\w/])()"),
+    re.compile(r"^\s*(\d{2})\s?,()"),
+    re.compile(r"\b(?:dad|father|mum|mom|mother|gran|grandma|grandad|grandpa|nan|nana|husband|wife|son|daughter|boy|girl|brother|sister|uncle|aunt|partner|man|woman|male|female)\s?\(?,?\s?(?:is |age |aged )?(\d{1,3})(?=[,.;)\s]|$)(?!\s?(?:mg|ml|kg|lbs?|weeks?|wks?|months?|days?|hours?|minutes?|mins?|years? ago|times|degrees|cm|stone|st|%))()"),
     re.compile(r"(?:^|[.,;!?]\s?|\()(\d{2})\s?(?:,\s?)?(?:[mf]\b|male|female|man|woman|smoker|$|[.)](?:\s|$))()"),
-    re.compile(r"\b(?:baby|infant|newborn|daughter|son|boy|girl|child|toddler|little one|lo|grandson|granddaughter|kid)\b[^.\d]{0,12}(?:is|,|\()\s?" + _NUM + r"\s(days?|weeks?|wks?|months?|mths?)(?! ago| of)"),
+    re.compile(r"\b(?:baby|infant|newborn|daughter|son|boy|girl|child|toddler|little one|lo|grandson|granddaughter|kid)\b(?:\s?(?:is|aged?|who is|who's|,|\(|girl|boy|now|just|only|about|was born|at)){0,3}\s?" + _NUM + r"\s(days?|weeks?|wks?|months?|mths?)(?! ago| of)"),
     re.compile(rf"{_NUM}[\s-](days?|weeks?|wks?|months?|mths?|mo)[\s-]?(?:old[\s-])?(?:baby|infant|newborn|daughter|son|boy|girl|lo\b)"),
     re.compile(r"(?:baby|infant|newborn|daughter|son|child|kid|toddler)\s?\(?,?\s?(\d{1,2})(?:\)|,)()"),
 )  # fmt: skip
@@ -47,15 +49,15 @@ _TAKEN_BACK = re.compile(r"\b(?:sorry|correction|i meant|my mistake|typo|i was w
 _NOT_THE_AGE = re.compile(r"(?:\bnot|rather than|instead of|不是)\s?(?:a )?$")
 _PARENT_AGE = re.compile(r"(?:father|mother|dad|mum|mom|brother|sister|husband|wife|my son|my daughter|parents?|爸|妈|哥|姐)[^.,;]{0,30}\b(?:at|aged?)\s$")
 _DURATION_EN = re.compile(rf"(?:(?:for|past|last|over|about|since|after|x|×|going on|nearly|almost)\s(?:the |about |over |at least |last |past |around |a )*|(?<![\w.])|lasting (?:approximately )?){_NUM}(?:\s(?:or (?:two|three|so)|of))?\s?(?:full |whole |solid )?[\s-]?(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|fortnight|months?|mths?|years?|yrs?)\b(?!\s(?:old|of age|pregnant|gestation|postpartum|post[\s-]?op|away|baby|infant)|[\s-]old)")  # fmt: skip
-_DURATION_ZH = re.compile(_NUM_ZH + r"\s?(?:多|来)?个?(?:半)?(分钟|小时|钟头|天|日|周|星期|礼拜|个月|月|年)(?:多|半)?(?!大|龄|岁|前出生|份|前的?(?:手术|检查|体检|打|接种))")
+_DURATION_ZH = re.compile(_NUM_ZH + r"\s?(?:多|来)?个?多?(?:半)?(分钟|小时|钟头|天|日|周|星期|礼拜|个月|月|年)(?:多|半)?(?!大|龄|岁|前出生|份|前的?(?:手术|检查|体检|打|接种))")
 _ORDINAL = re.compile(r"\b(first|second|third|fourth|fifth|sixth|seventh|\d(?:st|nd|rd|th)) (day|night|week)|\bday (\d)\b|第([一二三四五六七])(天|周)")
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _SINCE = (
     (re.compile(r"\b(?:since (?:this )?morning|since (?:last night|midnight)|since i woke|all (?:day|night)|从?早上(?:起|开始)|今早|昨晚开始)|今天早上|整晚|一整夜"), 10.0),
     (re.compile(r"\bsince yesterday|since yest|昨天(?:开始|起)|从昨天"), 24.0),
     (re.compile(r"\bfor (?:days|ages)\b|好几天|好多天"), 96.0),
-    (re.compile(r"\b(?:for|several|few|past|over|after) weeks\b|\bweeks of\b|好几周|好几个星期|几周|数周"), 504.0),
-    (re.compile(r"\b(?:for|several|few|past|over|after|few) (?:the )?(?:last |past )?(?:few )?months\b|\bmonths of\b|几个月|好几个月|数月|半年"), 2190.0),
+    (re.compile(r"\b(?:for|several|few|past|over|after) weeks\b|(?:^|[^\w\s]\s*|\b(?:have|had|has|with|after|been) )weeks of\b|好几周|好几个星期|几周|数周"), 504.0),
+    (re.compile(r"\b(?:for|several|few|past|over|after|few) (?:the )?(?:last |past )?(?:few )?months\b|(?:^|[^\w\s]\s*|\b(?:have|had|has|with|after|been) )months of\b|几个月|好几个月|数月|半年"), 2190.0),
     (re.compile(r"\bfor years\b|\byears of\b|好几年|多年|很多年|long[\s-]?standing"), 26280.0),
     (re.compile(r"\b(?:for|all) (?:the )?(?:last |past )?week\b|\ball week\b|一直一周"), 168.0),
 )  # fmt: skip
@@ -71,8 +73,12 @@ _NOT_PREGNANT = re.compile(
     r"\b(?:not|isn't|isnt|aren't|never been|if (?:im|i'm|i am|i) not) (?:currently |even )?pregnant|no chance (?:of|i'?m) (?:being )?pregnan|negative pregnancy test|pregnancy test (?:was |is |came back )?negative"
     r"|(?:没有|没|未|不是|不可能|并未)(?:怀孕|孕)|(?:if|when|before|after|trying to|try to|want to|planning to|able to|ability to) (?:i |you |we |she )?(?:am |are |is |'m |get |gets |got |become |be |getting )*pregnant|备孕|想怀孕|(?:如果|要是|避免|防止|能|会|是否|是不是|有没有可能|担心)怀孕"
 )
-_MAYBE_PREGNANT = re.compile(r"(?:could|might|may|possibly|think) (?:i |she )?(?:be |am |is |'m )?pregnant|missed (?:my |a |her )?period|late period|period (?:is |was )?(?:\w+ )?late|\d+ weeks? late|positive (?:pregnancy )?test|停经|月经(?:没来|推迟|晚了|迟了)|可能怀孕|可能是怀孕|验孕|两条杠")
+_MAYBE_PREGNANT = re.compile(r"(?:could|might|may|possibly|think) (?:i |she )?(?:be |am |is |'m )?pregnant|missed (?:my |a |her )?period|late period|period(?: is| was|'s)? (?:\w+ ){0,3}late|\d+ weeks? late|positive (?:pregnancy )?test|停经|月经(?:没来|推迟|晚了|迟了)|可能怀孕|可能是怀孕|验孕|两条杠")
 _WEEKS = re.compile(r"(\d{1,2})(?:\s?\+\s?\d|\s?(?:and a half|半))?\s?-?(?:weeks?|wks?|w)[\s-]?(?:pregnant|gestation|along|preg\b|into (?:my|the) pregnancy|with (?:my|our|twins))|(?:pregnant|pregnancy|gestation|expecting)[\s,(:]{1,3}(?:at |about |around |is |of )?(\d{1,2})\s?\+?\s?\d?\s?(?:weeks?|wks?|w\b)|\bat (\d{1,2}) (?:weeks?|wks?)\b(?! old)|怀?孕(?:期|了|妇)?[,，:：已]{0,2}(\d{1,2})\s?\+?\d?\s?周|怀孕(\d{1,2})(?:个)?(?:多)?周|(\d{1,2})周(?:的)?(?:孕|身孕)|(\d{1,2}) weeks?,? (?:and )?(?:bleeding|spotting)")  # fmt: skip
+_WEEKS_BUMP = re.compile(
+    r"\b(?:i'?m|i am|she'?s|she is|at|only|just) (?:now |about )?(\d{1,2})(?:\s?\+\s?\d)? ?(?:weeks|wks)\b(?! old| ago).{0,80}"
+    r"\b(?:bump|baby (?:hasn|has|is|isn|not|moving)|kicks|kicking|contractions|my waters|waters (?:broke|have)|midwife|due date|tightenings)"
+)
 _MONTHS_PREGNANT = re.compile(
     r"(\d{1,2}|two|three|four|five|six|seven|eight|nine) months? pregnant|怀孕(?:快)?([一二三四五六七八九\d]{1,2})个多?月|孕([一二三四五六七八九\d])个?月"
 )
@@ -210,6 +216,8 @@ def _pregnancy(text: str) -> tuple[bool | None, int | None]:
     if weeks is None and months is not None:
         number = _value(next(group for group in months.groups() if group))
         weeks = None if number is None or number > 10 else round(number * 4.33)
+    if weeks is None and (far := _WEEKS_BUMP.search(text)) and 3 <= int(far.group(1)) <= 43:
+        weeks = int(far.group(1))
     no = list(_NOT_PREGNANT.finditer(text))
     yes = [m for m in _PREGNANT.finditer(text) if not any(n.start() <= m.start() < n.end() for n in no)]
     if weeks is not None and re.search(r"\bat \d", text) and not yes and not re.search(r"weeks?(?: pregnant| along)", text):

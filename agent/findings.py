@@ -13,6 +13,7 @@ from knowledge.rules import FindingSpec, load_lexicon
 
 _CUE = "cue "
 _EXCEPT = "except "
+_UNLESS = "unless "
 _OFTEN = 2_000
 """Most findings kept from one text: beyond it a text is noise, and rules need one mention of each."""
 
@@ -22,6 +23,7 @@ def _matcher() -> Matcher:
     lexicon = load_lexicon()
     patterns: dict[str, tuple[str, ...]] = {name: spec.patterns for name, spec in lexicon.findings.items()}
     patterns |= {_EXCEPT + name: spec.exceptions for name, spec in lexicon.findings.items() if spec.exceptions}
+    patterns |= {_UNLESS + name: spec.unless for name, spec in lexicon.findings.items() if spec.unless}
     patterns |= {_CUE + name: texts for name, texts in lexicon.cues.items()}
     return Matcher(patterns, words=lexicon.words, spelling=lexicon.spelling)
 
@@ -38,18 +40,26 @@ def find(text: SafeText, language: Language) -> tuple[Finding, ...]:
         return ()
     cues: dict[str, list[Match]] = {}
     excepted: dict[str, list[Match]] = {}
+    undone: set[tuple[str, int]] = set()
     matches: list[Match] = []
     for match in _matcher().match(tokens):
         if match.id.startswith(_CUE):
             cues.setdefault(match.id.removeprefix(_CUE), []).append(match)
         elif match.id.startswith(_EXCEPT):
             excepted.setdefault(match.id.removeprefix(_EXCEPT), []).append(match)
+        elif match.id.startswith(_UNLESS):
+            undone.add((match.id.removeprefix(_UNLESS), tokens[match.first].sentence))
         else:
             matches.append(match)
     covered = {name: {i for m in found for i in range(m.first, m.last)} for name, found in excepted.items()}
-    matches = [m for m in matches if not _excepted(m, covered.get(m.id))]
+    matches = [
+        m
+        for m in matches
+        if not _excepted(m, covered.get(m.id)) and (m.id, tokens[m.first].sentence) not in undone
+    ]
     cores = frozenset(i for m in matches for i in range(m.first, m.last) if i not in m.inside)
-    context = Context(tokens, cues, cores)
+    symptoms = frozenset(i for m in matches if lexicon.findings[m.id].level for i in range(m.first, m.last))
+    context = Context(tokens, cues, cores, symptoms)
     matches = _longest([m for m in matches if not context.broken(m)])
     over = _over(matches, context)
     return tuple(_finding(m, context, tokens, text.text, lexicon.findings[m.id], m in over) for m in matches[:_OFTEN])

@@ -7,7 +7,8 @@ A pattern is a sequence of elements separated by spaces, matched within one clau
 `my?`               optional
 `..` or `..6`       a gap of up to 5 words (Chinese: 6 characters), or as many as said
 `A & B`, `A &9 B`   both sides in either order with such a gap between
-`#`                 a number, in digits or words
+`#`                 a number in digits
+`A / B`             either of two whole patterns
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Matcher:
         self._first: dict[int, list[_Pattern]] = {}
         self._spelling = {wrong: stem(right) for wrong, right in (spelling or {}).items()}
         for name, texts in patterns.items():
-            for text in texts:
+            for text in (part for whole in texts for part in whole.split(" / ")):
                 for sets, gaps in self._compile(text):
                     self._first.setdefault(sets[0], []).append(_Pattern(name, sets, gaps))
         phrases: dict[Phrase, list[int]] = {}
@@ -117,7 +118,15 @@ class Matcher:
             for item, used in zip(items, chosen, strict=True):
                 if not used:
                     continue
+                if ".." in item[1:] and not item.startswith(".."):
+                    raise KnowledgeError(f"Pattern {' '.join(items)!r} has a gap joined to a word", remedy="Add a space")
                 if item.startswith(".."):
+                    if not sets:
+                        raise KnowledgeError(
+                            f"Pattern {' '.join(items)!r} can begin with a gap",
+                            expected="a first element that must be there",
+                            remedy="Name what may be missing as an alternative",
+                        )
                     gap = int(item[2:] or default)
                     continue
                 members = self._phrases(item.removesuffix("?"))

@@ -19,8 +19,9 @@ _EARLIER = 3
 
 _SHORT_WORDS, _SHORT_HAN = 9, 18
 _SAFE_NOW = re.compile(
-    r"\b(?:i(?:'m| am) (?:\w+ )?(?:safe|ok|okay|fine|better)|just (?:kidding|joking)|only joking|not (?:going|planning)|"
-    r"called|calling (?:them|now|999|911|988)|with me now|thank)|我(?:现在)?(?:很)?(?:安全|没事)|开玩笑|打了电话|有人陪|谢谢|不会(?:做|自杀|的)",
+    r"\b(?:i(?:'m| am) (?:\w+ )?(?:safe|ok|okay|fine|better)|just (?:kidding|joking)|only joking|not (?:going|planning)"
+    r"|called|calling (?:them|now|999|911|988)|with me now|thank)"
+    r"|我(?:现在)?(?:很)?(?:安全|没事)|开玩笑|打了电话|有人陪|谢谢|不会(?:做|自杀|的)",
     re.IGNORECASE,
 )
 _QUESTION = re.compile(
@@ -62,9 +63,10 @@ def decide(
 
 
 def _crisis(rule: Rule, language: Language, country: str) -> Policy:
-    level = "emergency" if rule.level == "emergency" else "urgent"
-    text = _text(rule.text, language)
-    return Policy("crisis", rule.id, text=text, lines=_lines(rule, language, country), level=level)
+    text, lines = _text(rule.text, language), _lines(rule, language, country)
+    return Policy(
+        "crisis", rule.id, text=text, lines=lines, level="emergency" if rule.level == "emergency" else "urgent"
+    )
 
 
 def _triaged(rule: Rule, triage: Triage) -> bool:
@@ -79,7 +81,7 @@ def _asks_in_general(here: Reading) -> bool:
 def _continued(
     here: Reading, message: SafeText, before: tuple[Reading, ...], language: Language, country: str
 ) -> Policy | None:
-    """A short reply soon after a crisis ("yes", "tonight", "我不知道") still belongs to it, unless it says all is well."""
+    """A short reply soon after a crisis ("yes", "tonight", "我不知道") still belongs to it, unless all is well."""
     short = len(here.whole["en"].split()) <= _SHORT_WORDS and len(here.whole["zh"]) <= _SHORT_HAN
     if not short or _SAFE_NOW.search(message.text) or _QUESTION.search(message.text.strip()):
         return None
@@ -87,7 +89,9 @@ def _continued(
         for rule in _of("crisis"):
             if rule.lines == "crisis" and intents.matches(rule, earlier):
                 lines = _lines(rule, language, country)
-                return Policy("crisis", f"{rule.id}-continued", _text("continued", language), lines=lines, level="urgent")
+                return Policy(
+                    "crisis", f"{rule.id}-continued", _text("continued", language), lines=lines, level="urgent"
+                )
     return None
 
 
@@ -102,7 +106,9 @@ def _cautions(
     said: list[str] = []
     fired: list[str] = []
     for rule in _of(""):
-        if rule.id.startswith("prescribing") and (audience == "clinician" or any(each.startswith("prescribing") for each in fired)):
+        if rule.id.startswith("prescribing") and (
+            audience == "clinician" or any(each.startswith("prescribing") for each in fired)
+        ):
             continue
         if not intents.matches(rule, here, before):
             continue

@@ -75,7 +75,12 @@ class Redactor:
             while coming is not None and coming.end <= match.start():
                 coming = next(starts)
             low = match[0].lower().removesuffix("'s").removesuffix("’s")
-            if low in self._parts and (match[0][0].isupper() or low in lexicon().given) and match.start() >= at and (coming is None or match.start() + len(low) <= coming.start):
+            if (
+                low in self._parts
+                and (match[0][0].isupper() or low in lexicon().given)
+                and match.start() >= at
+                and (coming is None or match.start() + len(low) <= coming.start)
+            ):
                 if _eponym(text, match.start() + len(low), low):
                     continue
                 at = match.start() + len(low)

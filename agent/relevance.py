@@ -15,6 +15,7 @@ _COSINE_LOW, _COSINE_HIGH = 0.80, 0.90
 # Weights and the threshold (`min_relevance` in agent/config.py) were chosen on the even lines of
 # evals/cases/relevance.jsonl and are reported on the odd ones by `make bench-relevance`.
 _NEAR, _WORDS, _SUBJECT = 0.4, 0.2, 0.4
+_VERY_NEAR, _UNNAMED = 0.9, 0.8
 _PHRASES = re.compile(r"[,，、;；()（）/]|\band\b|\bor\b|和|与")
 # A passage much less relevant than the best one is about something else.
 _OF_BEST = 0.7
@@ -32,7 +33,10 @@ def relevance(query: str, hit: Hit) -> float:
     near = 0.0
     if hit.dense is not None:
         near = min(1.0, max(0.0, (hit.dense - _COSINE_LOW) / (_COSINE_HIGH - _COSINE_LOW)))
-    return _NEAR * near + _WORDS * coverage(query, hit.passage) + _SUBJECT * subject(query, hit.passage)
+    named = subject(query, hit.passage)
+    score = _NEAR * near + _WORDS * coverage(query, hit.passage) + _SUBJECT * named
+    # A page none of whose names was said has to be very near to be meant.
+    return score if named or near >= _VERY_NEAR else _UNNAMED * score
 
 
 def coverage(query: str, passage: Passage) -> float:

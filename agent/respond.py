@@ -78,9 +78,11 @@ def answer(
         spoken.timings["extraction"] = perf_counter() - began
 
 
-def safety_net(spoken: Spoken, passages: Sequence[Passage], document: str, *, language: Language) -> Speech:
+def safety_net(
+    spoken: Spoken, passages: Sequence[Passage], document: str, *, language: Language, age_years: float | None = None
+) -> Speech:
     """Speak the cited page's own signs for getting help."""
-    found = signs(document, passages, language)
+    found = signs(document, passages, language, age_years=age_years)
     if found:
         yield _add(spoken, f"**{say(language, 'safety_heading')}**", start="\n\n")
         for sign in found:

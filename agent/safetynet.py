@@ -21,6 +21,15 @@ _HEADINGS = {
 }
 
 
+_MOST = (8, 4)
+_GROWN = 16
+# Only a child's: a sign that also speaks to the reader ("harming yourself or your baby") is everybody's.
+_YOUNG = {
+    "en": re.compile(r"^(?!.*\b(?:you|your|yourself|pregnan\w*|birth)\b).*\b(?:baby|babies|infant|newborn|child|children|toddler)\b", re.I),
+    "zh": re.compile(r"^(?!.*(?:您|你|自己|孕|产后)).*(?:婴儿|宝宝|孩子|儿童|新生儿)"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Sign:
     """One warning sign, a sentence of `passage`."""
@@ -50,17 +59,23 @@ def is_help(passage: Passage, language: Language) -> bool:
     return any(heading.search(passage.heading) for heading in _HEADINGS[language])
 
 
-def signs(document: str, passages: Sequence[Passage], language: Language, *, most: int = 4) -> tuple[Sign, ...]:
-    """The warning signs of one document: at most `most` from each kind of help section, most urgent first."""
+def signs(
+    document: str, passages: Sequence[Passage], language: Language, *, age_years: float | None = None
+) -> tuple[Sign, ...]:
+    """The warning signs of one document: at most eight that need an ambulance, then four that need somebody today.
+
+    Signs that are only a baby's or a child's are left out for a person known to be grown up; a sign is never left out
+    because an age was not said.
+    """
     own = [passage for passage in passages if passage.document == document]
     found: list[Sign] = []
-    for heading in _HEADINGS[language]:
+    for heading, most in zip(_HEADINGS[language], _MOST, strict=True):
         bullets = [
             Sign(line.removeprefix("- "), passage)
             for passage in own
             if heading.search(passage.heading)
             for line in sentences(passage.text)
-            if line.startswith("- ")
+            if line.startswith("- ") and not (age_years is not None and age_years >= _GROWN and _YOUNG[language].search(line))
         ]
         found.extend(bullets[:most])
     return tuple(dict.fromkeys(found))

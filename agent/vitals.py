@@ -26,12 +26,12 @@ _GLUCOSE = re.compile(
 )
 _CELSIUS = re.compile(
     rf"(?<![\d.]){_N}\s?(?:°\s?c|℃|º\s?c|degrees? c|deg c|celsius|摄氏度|c(?![a-z]))"
-    r"|(?<![\d.])(3[4-9]|4[0-3])[度℃](\d)?(?!\d)"
+    r"|(?<![\d.])(3\d|4[0-3])[度℃](\d)?(?!\d)"
 )
 _FAHRENHEIT = re.compile(r"(?<![\d.])(9\d|1[01]\d)(\.\d{1,2})?\s?(?:°\s?f|℉|º\s?f|degrees? f|deg f|fahrenheit|f(?![a-z])|华氏)")
 _BARE = re.compile(
-    r"(?:temp(?:erature)?|fever|feverish|burning up|running a|t(?=[ :=]\s?3)|rectal(?:ly)?|体温|发烧|发热|高烧|低烧|烧到?|烧)"
-    r"[^\d\n.!?。！？;；]{0,24}?(?<![\d.])(3[4-9](?:[.,]\d{1,2})?|4[0-3](?:[.,]\d{1,2})?|9[5-9](?:\.\d)?|10[0-8](?:\.\d)?)"
+    r"(?:temp(?:erature)?|fever|feverish|burning up|running a|t(?=[ :=]\s?3)|rectal(?:ly)?|体温|temperature|发烧|发热|高烧|低烧|烧到?|烧)"
+    r"[^\d\n.!?。！？;；]{0,24}?(?<![\d.])(3\d(?:[.,]\d{1,2})?|4[0-3](?:[.,]\d{1,2})?|9[5-9](?:\.\d)?|10[0-8](?:\.\d)?)"
     r"(?![\d%/.]|\s?(?:years?|yrs?|days?|hours?|weeks?|months?|minutes?|mg|ml|bpm|岁|天|小时|周|个|分|年))"
     r"|(?<![\d./])(3[5-9][.,]\d|4[0-2][.,]\d)(?=\s?(?:fever|temp|°|degrees?|,|;|，|。|\.|$|的))"
 )

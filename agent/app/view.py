@@ -209,8 +209,8 @@ def _source(turn: Turn, citation: Citation) -> str:
     )
     written = say(language, "published_label", date=citation.published) if citation.published else ""
     reviewed = (
-        say(language, "citation_reviewed", name=citation.reviewed_by)
-        if citation.reviewed_by
+        say(language, "citation_reviewed", reviewer=citation.reviewed_by)
+        if citation.reviewed_by not in ("", "none")
         else say(language, "citation_reviewed_none")
     )
     dated = f"{citation.source} ({citation.published})" if citation.published else citation.source

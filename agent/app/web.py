@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.app import view
-from agent.app.desk import Conversation, Desk
+from agent.app.desk import Conversation, Desk, failed
 from agent.app.guard import Guard
 from agent.build import Agent, Progress, build_agent
 from agent.config import Settings
@@ -152,13 +152,14 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
             )
         notice = gr.HTML(view.notice_html(start), elem_id="notice")
         with gr.Row(elem_id="about"):
-            place = gr.Dropdown(
-                _places(start), value=_known(settings.country), label=say(start, "place_label"), elem_id="place"
-            )
+            with gr.Column(min_width=200):
+                place = gr.Dropdown(
+                    _places(start), value=_known(settings.country), label=say(start, "place_label"), elem_id="place"
+                )
+                here = gr.HTML(view.place_html(_known(settings.country), start), elem_id="here")
             audience = gr.Radio(
                 _audiences(start), value=settings.audience, label=say(start, "audience_label"), elem_id="audience"
             )
-        here = gr.HTML(view.place_html(settings.country, start), elem_id="here")
         past = gr.HTML(elem_id="past")
         now = gr.HTML(
             elem_id="now",
@@ -168,25 +169,38 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
         with gr.Column(elem_id="examples") as examples:
             for_example = gr.HTML(f"<p>{say(start, 'examples_label')}</p>")
             chips = [gr.Button(say(start, name), size="sm", elem_classes="chip") for name in _EXAMPLES]
-        with gr.Group(elem_id="composer"):
-            box = gr.Textbox(
-                label=say(start, "input_label"), placeholder=say(start, "input_placeholder"), lines=1, max_lines=8,
-                elem_id="message",
-            )  # fmt: skip
-            with gr.Row(elem_id="actions"):
-                send = gr.Button(say(start, "send"), variant="primary", elem_id="send", min_width=80)
-                stop = gr.Button(say(start, "stop"), interactive=False, elem_id="stop", min_width=80)
-                new = gr.Button(say(start, "new_chat"), elem_id="new", min_width=80)
-            reminder = gr.HTML(view.reminder_html(start))
+        with gr.Column(elem_id="composer"):
+            with gr.Row(elem_id="writing"):
+                box = gr.Textbox(
+                    label=say(start, "input_label"), placeholder=say(start, "input_placeholder"), lines=1, max_lines=8,
+                    elem_id="message", scale=1,
+                )  # fmt: skip
+                send = gr.Button(say(start, "send"), variant="primary", elem_id="send", scale=0, min_width=80)
+                stop = gr.Button(say(start, "stop"), interactive=False, elem_id="stop", scale=0, min_width=80)
+            with gr.Row(elem_id="below"):
+                reminder = gr.HTML(view.reminder_html(start), elem_id="reminder")
+                new = gr.Button(say(start, "new_chat"), elem_id="new", size="sm", scale=0, min_width=80)
 
         def ask(
             message: str, held_token: str, spoken: Language, country: str, who: Audience, request: gr.Request
         ) -> Iterator[dict[Any, Any]]:
             spoken = spoken if spoken in ("en", "zh") else start
-            held, before = _conversation(desk, held_token, session=str(request.session_hash or ""), spoken=spoken)
+            try:
+                yield from answer(message, held_token, spoken, _known(country), who, str(request.session_hash or ""))
+            except Exception as fault:
+                bare = view.Turn(0, "", spoken)
+                yield {
+                    now: view.turn_html(failed(bare, fault, country=_known(country) or settings.country)),
+                    send: gr.Button(interactive=True), stop: gr.Button(interactive=False),
+                }  # fmt: skip
+
+        def answer(
+            message: str, held_token: str, spoken: Language, country: str, who: Audience, session: str
+        ) -> Iterator[dict[Any, Any]]:
+            held, before = _conversation(desk, held_token, session=session, spoken=spoken)
             earlier, began = held.turns, False
             turns = desk.answer(
-                held, str(message or ""), language=spoken, country=_known(country), before=before,
+                held, str(message or ""), language=spoken, country=country, before=before,
                 audience="clinician" if who == "clinician" else "patient",
             )  # fmt: skip
             for turn in turns:
@@ -230,8 +244,11 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
         def gone(request: gr.Request) -> None:
             desk.close_session(str(request.session_hash or ""))
 
-        def show_place(country: str, spoken: Language) -> str:
-            return view.place_html(_known(country), spoken if spoken in ("en", "zh") else start)
+        def show_place(country: str, spoken: Language, held_token: str) -> dict[Any, Any]:
+            country = _known(country)
+            changed = desk.moved(held_token, country) if held_token else None
+            shown: dict[Any, Any] = {here: view.place_html(country, spoken if spoken in ("en", "zh") else start)}
+            return shown if changed is None else shown | {now: view.turn_html(changed)}
 
         about = [token, language, place, audience]
         outputs = [past, now, box, token, examples, send, stop]
@@ -244,8 +261,8 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
             speak, [language, place],
             [heading, language, notice, place, audience, here, now, for_example, box, send, stop, new, reminder, *chips],
             js=_SPEAK, **quiet,
-        )  # fmt: skip
-        place.change(show_place, [place, language], here, **quiet)
+        ).then(None, js=_NAME)  # fmt: skip
+        place.change(show_place, [place, language, token], [here, now], **quiet)
         demo.load(None, None, language, js=_FIRST_LANGUAGE)
         demo.unload(gone)
 
@@ -295,8 +312,9 @@ def launch(demo: "gr.Blocks", settings: Settings) -> None:
 
 _SENT = "(...given) => { anamnesis.sent(); return given; }"
 _SPEAK = "(...given) => { anamnesis.speak(given[0]); return given; }"
+_NAME = "() => anamnesis.name()"
 _FOCUS = "() => anamnesis.focus()"
-_FIRST_LANGUAGE = "() => anamnesis.language()"
+_FIRST_LANGUAGE = "() => { anamnesis.name(); return anamnesis.language(); }"
 
 
 def _conversation(desk: Desk, token: str, *, session: str, spoken: Language) -> tuple[Conversation, str]:

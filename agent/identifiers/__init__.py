@@ -1,6 +1,7 @@
 """Finding identifiers. Raw text comes in; only `agent.privacy` calls this.
 
-One file a kind of recogniser; `find` settles overlaps. Offsets are code points of the raw text, which is never normalised.
+One file a kind of recogniser; `find` settles overlaps. Offsets are code points of the raw text,
+which is never normalised.
 """
 
 from __future__ import annotations

@@ -14,7 +14,21 @@ from agent.identifiers.types import Identifier
 _MONTHS = {
     name: number
     for number, names in enumerate(
-        ("jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august", "sep sept september", "oct october", "nov november", "dec december"), 1
+        (
+            "jan january",
+            "feb february",
+            "mar march",
+            "apr april",
+            "may",
+            "jun june",
+            "jul july",
+            "aug august",
+            "sep sept september",
+            "oct october",
+            "nov november",
+            "dec december",
+        ),
+        1,
     )
     for name in names.split()
 }
@@ -24,14 +38,24 @@ _YEAR = r"(?P<year>(?:19|20)\d\d|['’]\d\d)"
 _CN_DIGITS = "零一二三四五六七八九"
 
 _WORDED = (
-    re.compile(rf"(?i)(?<![A-Za-z]){_MONTH}\s{{0,2}}{_DAY}(?![\d:.%/-]\d|\d|\s?(?:mg|g|ml|weeks|days|years|months|%))(?:\s?,?\s{{0,2}}(?:of\s)?{_YEAR}(?!\d))?"),
+    re.compile(
+        rf"(?i)(?<![A-Za-z]){_MONTH}\s{{0,2}}{_DAY}(?![\d:.%/-]\d|\d|\s?(?:mg|g|ml|weeks|days|years|months"
+        rf"|%))(?:\s?,?\s{{0,2}}(?:of\s)?{_YEAR}(?!\d))?"
+    ),
     re.compile(rf"(?i)(?<![\d./:-]){_DAY}[\s\-/.](?:of\s)?{_MONTH}(?![A-Za-z])(?:[\s,\-/.]{{1,2}}{_YEAR}(?!\d))?"),
 )
-_ISO = re.compile(r"(?<![\d./-])(?P<year>(?:19|20)\d\d)(?P<sep>[-/.])(?P<month>[01]?\d)(?P=sep)(?P<day>[0-3]?\d)(?!\d|[-/]\d)")
-_NUMERIC = re.compile(r"(?<![\d./-])(?P<a>[0-3]?\d)(?P<sep>[-/.])(?P<b>[0-3]?\d)(?P=sep)(?P<year>(?:19|20)?\d\d)(?!\d|[-/.]\d)")
-_COMPACT = re.compile(r"(?<![\w.-])(?P<year>(?:19|20)\d\d)(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])(?![\w.-])")
+_ISO = re.compile(
+    r"(?<![\d./-])(?P<year>(?:19|20)\d\d)(?P<sep>[-/.])(?P<month>[01]?\d)(?P=sep)(?P<day>[0-3]?\d)(?!\d|[-/]\d)"
+)
+_NUMERIC = re.compile(
+    r"(?<![\d./-])(?P<a>[0-3]?\d)(?P<sep>[-/.])(?P<b>[0-3]?\d)(?P=sep)(?P<year>(?:19|20)?\d\d)(?!\d|[-/.]\d)"
+)
+_COMPACT = re.compile(
+    r"(?<![\w.-])(?P<year>(?:19|20)\d\d)(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])(?![\w.-])"
+)
 _CHINESE = re.compile(
-    r"(?:(?P<year>(?:19|20)?\d\d|[零〇○一二三四五六七八九]{2,4}|今|去|前|明)\s?年\s?的?)?(?P<month>1[0-2]|0?[1-9]|十[一二]?|[正一二三四五六七八九])\s?月\s?"
+    r"(?:(?P<year>(?:19|20)?\d\d|[零〇○一二三四五六七八九]{2,4}|今|去|前|明)\s?年\s?的?)?(?P<month>1[0-2]|0?[1-9]|十[一二]?"
+    r"|[正一二三四五六七八九])\s?月\s?"
     r"(?P<day>3[01]|[12]\d|0?[1-9]|[二三]?十[一二三四五六七八九]?|[一二三四五六七八九])\s?[日号號](?![线楼床])"
 )
 
@@ -53,7 +77,9 @@ def find(text: str, today: date) -> Iterator[Identifier]:
             day = min(days, key=lambda day: (day > today, abs((day - today).days)))
             yield from _identifier(match, today, day.year, day.month, day.day)
     for match in _CHINESE.finditer(text):
-        yield from _identifier(match, today, _chinese_year(match["year"], today), _number(match["month"]), _number(match["day"]))
+        yield from _identifier(
+            match, today, _chinese_year(match["year"], today), _number(match["month"]), _number(match["day"])
+        )
 
 
 def offset_days(day: date, today: date) -> int:
@@ -67,13 +93,19 @@ def offset_days(day: date, today: date) -> int:
 
 
 def _identifier(match: re.Match[str], today: date, year: int | None, month: int, number: int) -> Iterator[Identifier]:
-    day = _without_year(match.string, match.start(), month, number, today) if year is None else _date(year, month, number)
+    day = (
+        _without_year(match.string, match.start(), month, number, today) if year is None else _date(year, month, number)
+    )
     if day is None:
         return
     yield Identifier("DATE", match.start(), match.end(), 15, day.isoformat(), offset_days(day, today))
 
 
-_COMING = re.compile(r"(?i)(?:\bdue\b|\bedd\b|appointment|scheduled|booked|upcoming|will be|going to|预产期|預產期|预约|預約|计划|計劃|安排|将于|打算)[^.。\n]{0,24}$")
+_COMING = re.compile(
+    r"(?i)(?:\bdue\b|\bedd\b|appointment|scheduled|booked|upcoming|will be|going to"
+    r"|预产期|預產期|预约|預約|计划|計劃|安排|将于"
+    r"|打算)[^.。\n]{0,24}$"
+)
 
 
 def _without_year(text: str, start: int, month: int, number: int, today: date) -> date | None:
@@ -108,7 +140,9 @@ def _chinese_year(text: str | None, today: date) -> int | None:
     relative = {"今": 0, "去": -1, "前": -2, "明": 1}
     if text in relative:
         return today.year + relative[text]
-    digits = "".join(str(_CN_DIGITS.index(ch)) if ch in _CN_DIGITS else ch for ch in text.replace("〇", "零").replace("○", "零"))
+    digits = "".join(
+        str(_CN_DIGITS.index(ch)) if ch in _CN_DIGITS else ch for ch in text.replace("〇", "零").replace("○", "零")
+    )
     return _year(digits, today) if digits.isdigit() and len(digits) in (2, 4) else None
 
 
@@ -121,5 +155,3 @@ def _number(text: str) -> int:
     tens, mark, ones = text.rpartition("十")
     total = (_CN_DIGITS.find(tens) if tens else 1) * 10 if mark else 0
     return total + (_CN_DIGITS.find(ones) if ones else 0)
-
-

@@ -41,17 +41,33 @@ class Lexicon:
     zh_generic: frozenset[str]
     zh_not_homes: frozenset[str]
     zh_provinces: frozenset[str]
+    titles: frozenset[str]
+    relations: frozenset[str]
+    particles: frozenset[str]
+    cue_words: frozenset[str]
+    place_titles: frozenset[str]
+    leading: frozenset[str]
+    vague_facility: frozenset[str]
+    common_proper: frozenset[str]
+    countries: frozenset[str]
+    zh_relations: frozenset[str]
+    zh_titles: frozenset[str]
+    short_institutions: frozenset[str]
+    zh_words: frozenset[str]
+    zh_broken: frozenset[str]
+    zh_glue: frozenset[str]
+    zh_keep: frozenset[str]
 
 
 _PHRASES = ("cities", "institutions", "facility")
-_CHARACTERS = ("zh_surnames", "zh_surnames_weak")
+_CHARACTERS = ("zh_surnames", "zh_surnames_weak", "zh_glue")
 
 
 @functools.cache
 def lexicon() -> Lexicon:
     """All lists, about 6 ms the first time. Raises OSError or tomllib.TOMLDecodeError where a list is damaged."""
     sets: dict[str, frozenset[str]] = {}
-    for name in ("names", "words", "places"):
+    for name in ("names", "words", "places", "cues"):
         for key, text in tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8")).items():
             if key in _PHRASES:
                 sets[key] = frozenset(part.strip() for part in re.split(r"[|\n]", text) if part.strip())

@@ -12,14 +12,17 @@ from agent.identifiers.types import Identifier
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){1,6}", re.ASCII)
 _URL = re.compile(r"(?i)(?:https?://|ftp://|www\.)[^\s<>\"'，。；、！？）】]{3,2048}")
 _DOMAIN = re.compile(
-    r"(?i)(?<![\w@.\-/])(?:[a-z0-9][a-z0-9\-]{0,62}\.){1,4}(?:com|org|net|edu|gov|info|biz|me|cn|uk|us|ca|au|de|fr|es|it)(?![\w\-])(?!\.\w)"
+    r"(?i)(?<![\w@.\-/])(?:[a-z0-9][a-z0-9\-]{0,62}\.){1,4}(?:com|org|net|edu|gov|info|biz|me|cn|uk|us|ca|au"
+    r"|de|fr|es|it)(?![\w\-])(?!\.\w)"
 )
 _IP4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
 _IP6 = re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![\w:])")
 _VERSION = re.compile(r"(?i)(?:version|release|firmware|v)\.?\s?$")
 _HANDLE = re.compile(
-    r"(?i)(?<![A-Za-z])(?:(?:微信|微博|抖音|小红书|qq|wechat|weixin|whatsapp|telegram|instagram|insta|twitter|skype|snapchat|tiktok|facebook|line|username|user name|用户名|昵称|账号)"
-    r"(?:号码|号|id|账号|群)?\s{0,2}(?:is|是|为|[:：=@])\s{0,2}|(?:wechat|weixin|qq|微信号|QQ号|微信|skype|snapchat|instagram|telegram)\s{1,2}(?=[\w.\-]{0,30}[\d_]))"
+    r"(?i)(?<![A-Za-z])(?:(?:微信|微博|抖音|小红书|qq|wechat|weixin|whatsapp|telegram|instagram|insta|twitter|skype"
+    r"|snapchat|tiktok|facebook|line|username|user name|用户名|昵称|账号)"
+    r"(?:号码|号|id|账号|群)?\s{0,2}(?:is|是|为|[:：=@])\s{0,2}|(?:wechat|weixin|qq|微信号|QQ号|微信|skype|snapchat|instagram"
+    r"|telegram)\s{1,2}(?=[\w.\-]{0,30}[\d_]))"
     r"(@?[A-Za-z0-9_][\w.\-]{3,31})",
     re.ASCII,
 )
@@ -33,12 +36,16 @@ _CN_PLATE = re.compile(
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]\s?[A-HJ-NP-Z]\s?[·•.]?\s?(?=[A-HJ-NP-Z]{0,3}\d)[A-HJ-NP-Z0-9]{5,6}(?![A-Za-z0-9])"
 )
 _PLATE = re.compile(
-    r"(?i)\b(?:licen[cs]e plate|number plate|plate (?:number|no\.?)|car reg(?:istration)?|vehicle reg(?:istration)?|registration plate|车牌(?:号码|号)?)(?:\s{0,2}(?:is|number|no\.?|#|:|：|是|为)){0,2}\s{0,2}"
+    r"(?i)\b(?:licen[cs]e plate|number plate|plate (?:number|no\.?)|car reg(?:istration)?"
+    r"|vehicle reg(?:istration)?|registration plate|车牌(?:号码|号)?)(?:\s{0,2}(?:is|number|no\.?|#|:|：|是"
+    r"|为)){0,2}\s{0,2}"
     r"([A-Z0-9]{1,4}[ \-]?[A-Z0-9]{2,5})(?![A-Za-z0-9])"
 )
 
 _PHONE_CUE = re.compile(
-    r"(?i)(?:phone|telephone|\btel\b\.?|mobile|cell|\bfax\b|call (?:me|him|her|us|back)|text me|contact|reach (?:me|him|her)|whats ?app|pager|ph\.|电话|電話|手机|手機|联系方式|聯繫|联系|传真|座机|热线|号码)[^\d+\n]{0,24}$"
+    r"(?i)(?:phone|telephone|\btel\b\.?|mobile|cell|\bfax\b|call (?:me|him|her|us|back)|text me|contact"
+    r"|reach (?:me|him|her)|whats ?app|pager|ph\."
+    r"|电话|電話|手机|手機|联系方式|聯繫|联系|传真|座机|热线|号码)[^\d+\n]{0,24}$"
 )
 _PHONES = (
     re.compile(r"(?<![\w.+])\+\d{1,3}[ .\-]?\(?\d{1,5}\)?(?:[ .\-]?\d{2,5}){1,4}(?!\w)"),
@@ -53,21 +60,34 @@ _PHONE_CUED = re.compile(r"(?<![\w.])(?:\+|\()?\d(?:[ ().\-]{0,2}\d){6,14}(?!\w)
 
 _ID_CUE = re.compile(
     r"(?i)(?:"
-    r"(?<![a-z])(?:mrn|m\.r\.n\.|medical record|med rec|health record|chart|patient id|pt\.? id|patient number|patient no|hospital (?:number|no)|record|"
-    r"nhs|chi number|insurance|ins\.?|hmo|ppo|policy|member(?:ship)?|subscriber|beneficiary|plan|health card|health plan|hpn|medicare|medicaid|group number|account|acct|acc|"
-    r"passport|driver'?s? licen[cs]e|licen[cs]e|dl|certificate|cert|npi|dea|case|file|accession|specimen|sample|order|reference|ref|booking|appointment|serial|device|imei|vin|employee|student|badge|tax|tin|itin|"
-    r"national (?:id|insurance)|nino|aadhaar|nric|identity card|id card|identification|identifier|id|ssn|ss#|social security|social)(?![a-z])"
-    r"|病历号?|病歷號?|病案号|住院号|住院號|门诊号|門診號|就诊卡号?|就诊号|登记号|医保卡?号?|醫保號?|社保卡?号?|护照号?码?|護照號?碼?|身份证号?码?|身份證號?碼?|检查号|标本号|影像号|卡号|卡號|编号|編號|账号|帳號|工号|学号|驾驶证号?|港澳通行证号?|回乡证号?"
+    r"(?<![a-z])(?:mrn|m\.r\.n\.|medical record|med rec|health record|chart|patient id|pt\.? id|patient number"
+    r"|patient no|hospital (?:number|no)|record|"
+    r"nhs|chi number|insurance|ins\.?|hmo|ppo|policy|member(?:ship)?|subscriber|beneficiary|plan|health card"
+    r"|health plan|hpn|medicare|medicaid|group number|account|acct|acc|"
+    r"passport|driver'?s? licen[cs]e|licen[cs]e|dl|certificate|cert|npi|dea|case|file|accession|specimen"
+    r"|sample|order|reference|ref|booking|appointment|serial|device|imei|vin|employee|student|badge|tax|tin"
+    r"|itin|"
+    r"national (?:id|insurance)|nino|aadhaar|nric|identity card|id card|identification|identifier|id|ssn|ss#"
+    r"|social security|social)(?![a-z])"
+    r"|病历号?|病歷號?|病案号|住院号|住院號|门诊号|門診號|就诊卡号?|就诊号|登记号|医保卡?号?|醫保號?|社保卡?号?|护照号?码?|護照號?碼?|身份证号?码?|身份證號?碼?|检查号|标本号"
+    r"|影像号|卡号|卡號|编号|編號|账号|帳號|工号|学号|驾驶证号?|港澳通行证号?|回乡证号?"
     r")"
-    r"(?:['’]?s)?(?:[ \t]{0,2}(?:id|identification|identifier|number|numbers|num|nr|no\.?|nos\.?|code|card|policy|plan|licen[cs]e|record|security|is|was|of|号码|号|是|为|為|[:：#=.()/\-–]))*[ \t]{0,2}"
+    r"(?:['’]?s)?(?:[ \t]{0,2}(?:id|identification|identifier|number|numbers|num|nr|no\.?|nos\.?|code|card"
+    r"|policy|plan|licen[cs]e|record|security|is|was|of|号码|号|是|为|為|[:：#=.()/\-–]))*[ \t]{0,2}"
 )
 _ID_VALUE = re.compile(r"#?(?=[A-Za-z\-/. ]{0,6}\d)[A-Za-z0-9]+(?:[\-/.][A-Za-z0-9]+){0,4}(?: \d{2,6}){0,3}")
 _ID_SHAPE = re.compile(
-    r"(?<![\w\-./#])(?:#[A-Z]{1,5}-?\d{4,}|[A-Z]{1,5}-\d{5,10}|#\d{5,}|\d{3,4}-\d{2,4}-\d{2,4}|[A-Z]{1,3}\d{6,10}[A-Z]?|\d{9}(?:\d{1,10})?|\d{15}|\d{17}[\dXx])(?![\w]|-\d|\.\d)"
+    r"(?<![\w\-./#])(?:#[A-Z]{1,5}-?\d{4,}|[A-Z]{1,5}-\d{5,10}|#\d{5,}|\d{3,4}-\d{2,4}-\d{2,4}"
+    r"|[A-Z]{1,3}\d{6,10}[A-Z]?|\d{9}(?:\d{1,10})?|\d{15}|\d{17}[\dXx])(?![\w]|-\d|\.\d)"
 )
 # Public registry numbers are citations, not people.
-_PUBLIC_NUMBER = re.compile(r"(?i)(?:PMID|PMC|DOI|NCT|ISRCTN|ISBN|ISSN|NDC|CAS|RS|ICD|SNOMED|国药准字|批准文号)[\s:：#no.\-HZSJB]{0,8}$")
-_UNIT = re.compile(r"(?i)^\s?(?:mg|g|kg|mcg|µg|μg|ng|ml|l\b|iu|units?|copies|cells|cfu|/|x?10\^|×|mm|cm|years?|people|persons|cases|dollars|usd|元|个|人|毫克|克|单位|拷贝)")
+_PUBLIC_NUMBER = re.compile(
+    r"(?i)(?:PMID|PMC|DOI|NCT|ISRCTN|ISBN|ISSN|NDC|CAS|RS|ICD|SNOMED|国药准字|批准文号)[\s:：#no.\-HZSJB]{0,8}$"
+)
+_UNIT = re.compile(
+    r"(?i)^\s?(?:mg|g|kg|mcg|µg|μg|ng|ml|l\b|iu|units?|copies|cells|cfu|/|x?10\^|×|mm|cm|years?|people|persons"
+    r"|cases|dollars|usd|元|个|人|毫克|克|单位|拷贝)"
+)
 
 
 def find(text: str, today: date) -> Iterator[Identifier]:
@@ -80,7 +100,12 @@ def find(text: str, today: date) -> Iterator[Identifier]:
     for match in _ID_SHAPE.finditer(text):
         before = text[max(0, match.start() - 16) : match.start()]
         year_range = re.fullmatch(r"(?:19|20)\d\d-\d\d(?:-\d\d)?|(?:19|20)\d\d-(?:19|20)\d\d", match[0])
-        if not (year_range or _PUBLIC_NUMBER.search(before) or match[0].startswith(("NCT", "PMC", "ISRCTN")) or _UNIT.match(text[match.end() : match.end() + 12])):
+        if not (
+            year_range
+            or _PUBLIC_NUMBER.search(before)
+            or match[0].startswith(("NCT", "PMC", "ISRCTN"))
+            or _UNIT.match(text[match.end() : match.end() + 12])
+        ):
             yield _identifier("ID", match, rank=60)
 
 
@@ -96,7 +121,9 @@ def _network(text: str) -> Iterator[Identifier]:
     for match in _DOMAIN.finditer(text):
         yield _identifier("URL", match, rank=6)
     for match in _IP4.finditer(text):
-        if all(int(part) < 256 for part in match[0].split(".")) and not _VERSION.search(text[max(0, match.start() - 10) : match.start()]):
+        if all(int(part) < 256 for part in match[0].split(".")) and not _VERSION.search(
+            text[max(0, match.start() - 10) : match.start()]
+        ):
             yield _identifier("IP", match, rank=2)
     for match in _IP6.finditer(text):
         if _is_ip6(match[0]):
@@ -156,13 +183,27 @@ def _cued(text: str) -> Iterator[Identifier]:
             continue
         value = match[0]
         digits = sum(ch.isdigit() for ch in value)
-        strict = re.search(r"(?i)\bid|mrn|number|\bno\b|#|record|号|號|证|證|卡|passport|ssn|policy|account|acct|security", cue[0]) is not None
+        strict = (
+            re.search(
+                r"(?i)\bid|mrn|number|\bno\b|#|record|号|號|证|證|卡|passport|ssn|policy|account|acct|security", cue[0]
+            )
+            is not None
+        )
         # "insurance 2023", "chart 3.5", "plan 500 mg", "case 12" say nothing about a person.
         if digits < (4 if strict else 6) and not (digits >= 4 and re.search(r"[A-Za-z]", value)):
             continue
-        if re.fullmatch(r"(?:19|20)\d\d", value) or _UNIT.match(text[match.end() : match.end() + 12]) or re.fullmatch(r"\d+\.\d+", value):
+        if (
+            re.fullmatch(r"(?:19|20)\d\d", value)
+            or _UNIT.match(text[match.end() : match.end() + 12])
+            or re.fullmatch(r"\d+\.\d+", value)
+        ):
             continue
-        if re.fullmatch(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", value) and not re.search(r"\d{3}", value[5:]) and len(value) <= 10 and re.search(r"(?:19|20)\d\d", value):
+        if (
+            re.fullmatch(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", value)
+            and not re.search(r"\d{3}", value[5:])
+            and len(value) <= 10
+            and re.search(r"(?:19|20)\d\d", value)
+        ):
             continue
         yield _identifier("ID", match, rank=30)
 

@@ -25,6 +25,7 @@ class FindingSpec:
     """How a finding is said. `level` set means it is a symptom and is the level when no rule fires.
 
     `kind` is one of symptom, modifier, disease, condition, medicine. `parents` are the wider findings it is also.
+    `exceptions` are spans that are something else ("heart burn"); `unless`, words that undo it anywhere in its sentence.
     `ask` names the question that would settle a vague mention. The pattern language is that of `agent.matcher`.
     """
 
@@ -35,6 +36,7 @@ class FindingSpec:
     parents: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     exceptions: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def load_lexicon() -> Lexicon:
                 parents=_strings(value.get("is")),
                 patterns=_strings(value.get("en")) + _strings(value.get("zh")),
                 exceptions=_strings(value.get("except")),
+                unless=_strings(value.get("unless")),
             )
     for spec in findings.values():
         for parent in spec.parents:

@@ -51,7 +51,7 @@ def test_a_claim_that_a_span_holds_is_kept_with_an_exact_quote(claim, passage, l
         ("An adult can take one or two 500 mg tablets up to six times in 24 hours.", DOSE, "en", "number"),
         ("Take more than 8 tablets in 24 hours.", DOSE, "en", "negated"),
         ("A cold is dangerous for the kidneys and the liver.", COLD, "en", "too few"),
-        ("抗生素对感冒很有帮助。", GANMAO, "zh", "too few"),
+        ("抗生素对感冒很有帮助。", GANMAO, "zh", ""),
         ("抗生素对感冒有用。", GANMAO, "zh", ""),
         ("感冒一般持续3到5天。", GANMAO, "zh", "number"),
         ("感冒会引起肾结石。", GANMAO, "zh", "too few"),
