@@ -65,7 +65,7 @@ lock: ## Resolve the lock files again
 	.venv-lock/bin/pip-compile $(LOCK) --generate-hashes -o requirements/default.txt pyproject.toml
 	.venv-lock/bin/pip-compile $(LOCK) --generate-hashes --extra dev -o requirements/test.txt pyproject.toml
 	.venv-lock/bin/pip-compile $(LOCK) -c requirements/test.txt -o requirements/torch.txt requirements/torch.in
-	.venv-lock/bin/pip-compile $(LOCK) --extra gpu --extra finetune -o requirements/gpu.txt pyproject.toml
+	.venv-lock/bin/pip-compile $(LOCK) --extra gpu --extra finetune -o requirements/gpu.txt pyproject.toml requirements/gpu.in
 	@# faiss-gpu holds the same folder as faiss-cpu, so one replaces the other; a local CPU build of torch has a suffix.
 	sed -i -E '/^faiss-cpu==/d; s/^(torch==[0-9.]+)\+cpu/\1/' requirements/gpu.txt requirements/torch.txt
 LOCK := --quiet --upgrade --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header --annotation-style=line

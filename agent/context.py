@@ -29,6 +29,11 @@ _ASKS = frozenset(
     ["is", "are", "can", "could", "does", "do", "did", "will", "would", "should", "what", "what's", "whats", "how", "why", "when", "which", "who", "where", "isn't", "isnt", "doesn't", "any", "may", "might", "whether"]
 )
 
+_DOES = frozenset(
+    "barely hardly eat drink walk speak feel only still just not move see hear bend talk swallow breathe stand bear weight "
+    "keep tolerate finish sleep be get make sit lie touch manage".split()
+)
+"""After "can", these make a note of what somebody can do ("can walk") and no question."""
 _OPENINGS = frozenset("so and but ok okay also hi hello hey doctor please well oh just thanks then yes no right alright".split())
 
 
@@ -225,7 +230,8 @@ class Context:
             lead = start
             while lead < end - 1 and lead < start + 3 and self._tokens[lead].raw in _OPENINGS:
                 lead += 1
-            if self._tokens[lead].raw in _ASKS and not any(i in self._real for i in range(start, end)):
+            after = self._tokens[lead + 1].raw if lead + 1 < end else ""
+            if self._tokens[lead].raw in _ASKS and after not in _DOES and not any(i in self._real for i in range(start, end)):
                 for i in range(lead, self._sentences[start][1]):
                     if i > lead and self._turns_real(i):
                         break

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from agent.tokens import simplified
 from agent.types import Facts, Finding, Language, SafeText
 from agent.vitals import read_vitals
 from knowledge.rules import load_lexicon
@@ -54,7 +55,7 @@ _ORDINAL = re.compile(r"\b(first|second|third|fourth|fifth|sixth|seventh|\d(?:st
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _SINCE = (
     (re.compile(r"\b(?:since (?:this )?morning|since (?:last night|midnight)|since i woke|all (?:day|night)|从?早上(?:起|开始)|今早|昨晚开始)|今天早上|整晚|一整夜"), 10.0),
-    (re.compile(r"\bsince yesterday|since yest|昨天(?:开始|起)|从昨天"), 24.0),
+    (re.compile(r"\b(?:since|started|began|came (?:up|on|out)) yest|昨天(?:开始|起)|从昨天"), 24.0),
     (re.compile(r"\bfor (?:days|ages)\b|好几天|好多天"), 96.0),
     (re.compile(r"\b(?:for|several|few|past|over|after) weeks\b|(?:^|[^\w\s]\s*|\b(?:have|had|has|with|after|been) )weeks of\b|好几周|好几个星期|几周|数周"), 504.0),
     (re.compile(r"\b(?:for|several|few|past|over|after|few) (?:the )?(?:last |past )?(?:few )?months\b|(?:^|[^\w\s]\s*|\b(?:have|had|has|with|after|been) )months of\b|几个月|好几个月|数月|半年"), 2190.0),
@@ -109,7 +110,8 @@ def read_facts(texts: Sequence[SafeText], language: Language, findings: Iterable
     Age in years, duration in hours (the longest said of the complaint), temperature in °C. Both languages' forms are
     always read; conditions and medicines come from `findings`, present or past.
     """
-    said = [text.text.lower() for text in texts]
+    lexicon = load_lexicon()
+    said = [simplified(text.text, lexicon.traditional) for text in texts]
     age: float | None = None
     pregnant: bool | None = None
     weeks: int | None = None
@@ -127,7 +129,7 @@ def read_facts(texts: Sequence[SafeText], language: Language, findings: Iterable
         lasted = _duration(text)
         duration = lasted if lasted is not None else duration
     subject: Literal["self", "other"] = "other" if any(_OTHER.search(text) for text in said) else "self"
-    specs = load_lexicon().findings
+    specs = lexicon.findings
     known: dict[str, list[str]] = {"condition": [], "medicine": []}
     denied: set[str] = set()
     for finding in findings:
@@ -155,12 +157,16 @@ def read_facts(texts: Sequence[SafeText], language: Language, findings: Iterable
 
 def corrects(text: str) -> bool:
     """Whether a message says that something said before was wrong ("sorry, he is 8 not 3", "说错了")."""
-    return bool(_TAKEN_BACK.search(text.lower()))
+    return bool(_TAKEN_BACK.search(_plain(text)))
 
 
 def age_said(text: str) -> float | None:
     """The age a message gives, in years."""
-    return _age(text.lower())
+    return _age(_plain(text))
+
+
+def _plain(text: str) -> str:
+    return simplified(text, load_lexicon().traditional)
 
 
 def _age(text: str) -> float | None:
@@ -229,7 +235,7 @@ def _pregnancy(text: str) -> tuple[bool | None, int | None]:
 
 def maybe_pregnant(text: str) -> bool:
     """Whether a message gives reason to think of a pregnancy: a late period, a positive test."""
-    return bool(_MAYBE_PREGNANT.search(text.lower()))
+    return bool(_MAYBE_PREGNANT.search(_plain(text)))
 
 
 def _sex(text: str) -> Literal["female", "male", ""]:

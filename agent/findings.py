@@ -61,7 +61,7 @@ def find(text: SafeText, language: Language) -> tuple[Finding, ...]:
     symptoms = frozenset(i for m in matches if lexicon.findings[m.id].level for i in range(m.first, m.last))
     context = Context(tokens, cues, cores, symptoms)
     matches = _longest([m for m in matches if not context.broken(m)])
-    over = _over(matches, context)
+    over = _over([m for m in matches if lexicon.findings[m.id].level], context)
     return tuple(_finding(m, context, tokens, text.text, lexicon.findings[m.id], m in over) for m in matches[:_OFTEN])
 
 

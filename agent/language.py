@@ -12,7 +12,7 @@ _LATIN_WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ]{2,}(?:['’][A-Za-z]+)?|\b[AI
 _KANA = re.compile(r"[\u3040-\u30ff]")
 # Characters that make sentences, in both scripts; hardly any stands in a person's name.
 _GRAMMAR = frozenset(
-    "我你您他她它的了吗嗎呢吧啊是不没沒有在和跟与與把被给給让讓怎么麼什为為这這那哪能会會要想请請就都还還也很太吃看去过過个個疼痛"
+    "我你您他她它的了吗嗎呢吧啊是不没沒有在和跟与與把被给給让讓怎么麼什为為这這那哪能会會要想请請就都还還也很太吃看去过過个個"
 )
 
 
@@ -27,7 +27,7 @@ def detect(text: str, previous: Language | None) -> Language:
         return "zh"
     characters = sum(map(len, runs))
     if any(_GRAMMAR.intersection(run) for run in runs):
-        return "zh" if characters * 2 >= latin else "en"
+        return "zh" if characters * 2 > latin else "en"
     named = len(runs) == 1 and characters <= 4
     # A term or a name inside an English sentence; a word of English beside Chinese terms ("CT 肺结节").
     return "en" if latin > characters or (named and latin >= 3) else "zh"

@@ -7,22 +7,28 @@ A pattern is a sequence of elements separated by spaces, matched within one clau
 `my?`               optional
 `..` or `..6`       a gap of up to 5 words (Chinese: 6 characters), or as many as said
 `A & B`, `A &9 B`   both sides in either order with such a gap between
-`#`                 a number in digits
+`#` `#9`            a number in digits; one of at least 9, below 1,000
 `A / B`             either of two whole patterns
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from agent.tokens import Token, stem, tokenize
+from agent.tokens import Token, stem
 from knowledge.errors import KnowledgeError
 
 _GAP_EN, _GAP_ZH = 5, 6
 _NUMBER = "#"
+_PHRASE = re.compile(r"\d+(?:[.,:/]\d+)*|[a-z\u00c0-\u024f]+(?:'[a-z]+)*|[\u3400-\u9fff]")
+"""What `agent.tokens` makes of a pattern's plain letters; a fuller reading would only cost time at the start."""
+_COUNT = re.compile(r"#\d*")
+_MANY = 1000
+"""A count of tablets stays below this; above it a number is a dose in milligrams or a year."""
 _MISSPELT_FROM = 7
 """Shortest word whose spelling is guessed: below it, one letter's difference is often another word."""
 
@@ -58,6 +64,7 @@ class Matcher:
     ) -> None:
         self._words = {name: tuple(items) for name, items in words.items()}
         self._sets: dict[frozenset[Phrase], int] = {}
+        self._plain: dict[str, Phrase] = {}
         self._elements: dict[str, frozenset[Phrase]] = {}
         self._first: dict[int, list[_Pattern]] = {}
         self._spelling = {wrong: stem(right) for wrong, right in (spelling or {}).items()}
@@ -72,6 +79,11 @@ class Matcher:
         self._starts: dict[str, list[tuple[Phrase, tuple[int, ...]]]] = {}
         for phrase, numbers in phrases.items():
             self._starts.setdefault(phrase[0], []).append((phrase[1:], tuple(numbers)))
+        self._counts = [
+            (int(first[1:]) if first[1:] else None, numbers)
+            for first in [word for word in self._starts if word.startswith(_NUMBER)]
+            for _, numbers in self._starts.pop(first)
+        ]
         self._vocabulary = {word for phrase in phrases for word in phrase}
         self._deletes: dict[str, str] | None = None
 
@@ -81,8 +93,8 @@ class Matcher:
             return known
         found: set[Phrase] = set()
         for part in element.split("|"):
-            if part == _NUMBER:
-                found.add((_NUMBER,))
+            if _COUNT.fullmatch(part):
+                found.add((part,))
             elif part.startswith("<") and part.endswith(">"):
                 name = part[1:-1]
                 if name not in self._words or name in seen:
@@ -90,7 +102,9 @@ class Matcher:
                 for member in self._words[name]:
                     found |= self._phrases(member, (*seen, name))
             else:
-                phrase = tuple(token.stem for token in tokenize(part.replace("_", " ")))
+                phrase = self._plain.get(part)
+                if phrase is None:
+                    phrase = self._plain[part] = tuple(stem(word) for word in _PHRASE.findall(part.lower()))
                 if not phrase:
                     raise KnowledgeError(f"Pattern element {element!r} has no words", remedy="Mend the pattern")
                 found.add(phrase)
@@ -152,9 +166,10 @@ class Matcher:
                 for number in numbers:
                     spans.setdefault(number, []).append((place, end))
             if word[0].isdigit():
-                for _, numbers in self._starts.get(_NUMBER, ()):
-                    for number in numbers:
-                        spans.setdefault(number, []).append((place, place + 1))
+                for least, numbers in self._counts:
+                    if least is None or (word.isdigit() and least <= int(word) < _MANY):
+                        for number in numbers:
+                            spans.setdefault(number, []).append((place, place + 1))
         found: list[Match] = []
         for number in list(spans):
             for pattern in self._first.get(number, ()):

@@ -10,7 +10,9 @@ from retrieval.tokenize import tokens
 
 # Words that point back: a message that opens so, or holds few words of its own, is read with the subject before it.
 _LEANS = {
-    "en": re.compile(r"^\W*(?:and|but|or|so|also|what about|how about|what if|then)\b|\b(?:it|this|that|those|them|these)\b", re.I),
+    "en": re.compile(
+        r"^\W*(?:and|but|or|so|also|what about|how about|what if|then)\b|\b(?:it|this|that|those|them|these)\b", re.I
+    ),
     "zh": re.compile(r"^\W*(?:那|那么|还有|另外|如果|要是|它|这|这个|这种)|呢[？?]?$"),
 }
 # Labels and guidelines give children's advice up to 12 and adults' from 12 or 16; the younger bound only adds a word.
@@ -31,6 +33,11 @@ def standalone(message: str, earlier: Sequence[str], *, topic: str, language: La
     if not earlier or not leans or len(own) > _LONG or (topic and set(tokens(topic)) & set(own)):
         return query
     return "\n".join(part for part in (topic, query, salient(earlier[-1])) if part)
+
+
+def fragment(message: str, language: Language) -> bool:
+    """Whether a message points back at something and names little itself ("is that a narcotic?")."""
+    return bool(_LEANS[language].search(message)) and len(tokens(message)) <= _FEW
 
 
 def about(query: str, facts: Facts, language: Language) -> str:

@@ -51,12 +51,13 @@ def answer(
     temperature: float,
     seed: int,
     cancel: Cancel | None,
+    quote: bool = True,
 ) -> Speech:
     """Speak the answer into `spoken`, yielding each verified sentence with its citations before it.
 
     With a model: its sentences, each cut when no span supports it. Without one, or when too little is left, or when
-    the model fails: the passages' own sentences. A model that says the passages do not answer leaves `spoken` empty
-    and `declined`.
+    the model fails: the passages' own sentences. Where `quote` is false or the model says that the passages do not
+    answer, nothing is said in their place and `spoken` is `declined`.
     """
     began = perf_counter()
     if model is not None:
@@ -68,7 +69,10 @@ def answer(
         passages = shown
     spoken.timings["generation"] = perf_counter() - began - spoken.timings.get("verification", 0.0)
     stopped = cancel is not None and cancel.is_set()
-    if sum(claim.supported for claim in spoken.claims) < _ENOUGH and not stopped and not spoken.declined:
+    if sum(claim.supported for claim in spoken.claims) >= _ENOUGH or stopped:
+        return
+    spoken.declined = spoken.declined or not (quote or spoken.fault)
+    if not spoken.declined:
         began = perf_counter()
         spoken.route = "extractive"
         note = "model_failed" if spoken.fault else "quoted_only"
@@ -109,13 +113,15 @@ def _written(
     try:
         for sentence in stream:
             if generate.says_not_found(sentence, language):
-                spoken.declined = not said
+                spoken.declined = not spoken.claims
                 break
             if len(said) >= _MOST:
                 break
             began = perf_counter()
             claim, keys = verify.split_keys(sentence)
-            verdict = verify.check(claim, _keyed_first(passages, keys), language, min_support=min_support, question=question)
+            verdict = verify.check(
+                claim, _keyed_first(passages, keys), language, min_support=min_support, question=question
+            )
             checking += perf_counter() - began
             if not verdict.supported:
                 spoken.claims.append(verify.as_claim(claim, verdict, ""))

@@ -51,6 +51,11 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word.endswith("e") else word
 
 
+def simplified(text: str, traditional: Mapping[str, str]) -> str:
+    """The text in lower case with traditional characters made simple, for expressions that are not over tokens."""
+    return text.lower().translate(str.maketrans(dict(traditional)))
+
+
 def tokenize(text: str, *, traditional: Mapping[str, str] | None = None) -> tuple[Token, ...]:
     """The tokens of a text, in order; linear in its length. Punctuation becomes clause and sentence numbers.
 

@@ -10,6 +10,7 @@ from functools import cache
 from agent.conditions import FLAGS, Case, Condition, build_case, parse
 from agent.facts import age_said, corrects, maybe_pregnant, read_facts
 from agent.findings import find
+from agent.tokens import simplified
 from agent.types import Facts, Finding, FiredRule, Language, Level, SafeText, Triage
 from agent.vitals import read_vitals
 from knowledge.rules import FindingSpec, QuestionSpec, RuleSpec, load_lexicon, load_triage
@@ -70,7 +71,7 @@ def triage(history: Sequence[SafeText], language: Language, *, previous: Triage 
     corrected = False
     for end in range(1, len(history) + 1):
         said = history[:end]
-        text = history[end - 1].text
+        text = simplified(history[end - 1].text, load_lexicon().traditional)
         corrected = corrects(text) or (facts.age_years is not None and age_said(text) not in (None, facts.age_years))
         if corrected:
             found = _without_denied(found, end - 1)
@@ -79,7 +80,7 @@ def triage(history: Sequence[SafeText], language: Language, *, previous: Triage 
         case = build_case(
             found[:end],
             facts,
-            read_vitals([item.text for item in said]),
+            read_vitals([simplified(item.text, load_lexicon().traditional) for item in said]),
             load_lexicon().findings,
             maybe=any(maybe_pregnant(item.text) for item in said),
         )

@@ -16,8 +16,8 @@ from agent.messages import say
 from agent.policy import decide
 from agent.privacy import Redactor
 from agent.prompts import prompts_hash
-from agent.query import about, standalone
-from agent.relevance import bearing
+from agent.query import about, fragment, standalone
+from agent.relevance import bearing, relevance
 from agent.safetynet import answering
 from agent.triage import triage as triage_of
 from agent.types import (
@@ -41,6 +41,11 @@ from agent.types import (
 from knowledge.errors import StoreError
 from retrieval.search import search
 from retrieval.types import Filters
+
+
+# When nothing that the model wrote could be verified, the passages may be quoted in its place only if they are this
+# relevant: below it, a model that found nothing to say is a sign that they do not bear on the question.
+_SURE = 0.6
 
 
 def run_turn(
@@ -114,6 +119,12 @@ def run_turn(
         text = say(language, "audit_failed", call=compose.call(language=language, country=country))
         yield from _close(agent, state, safe, clock, language, triage, kind="not_found", text=text, audited=False)
         return
+    if not hits and may_ask and not earlier and fragment(safe.text, language):
+        text = say(language, "ask_about_what")
+        yield Question(text)
+        yield from _close(agent, state, safe, clock, language, triage, kind="clarify", text=text, policy=policy,
+                          asked=("about-what",))  # fmt: skip
+        return
     if not hits:
         text = "\n\n".join(filter(None, (policy.caution, say(language, "not_found", count=found.searched))))
         yield Sentence(text)
@@ -125,12 +136,13 @@ def run_turn(
     yield Status(say(language, "status_writing"))
     spoken = respond.Spoken()
     passages = tuple(hit.passage for hit in hits)
+    sure = max(relevance(query, hit) for hit in hits) >= _SURE
     if policy.caution:
         yield from respond.note(spoken, policy.caution)
     yield from respond.answer(
         spoken, query, passages, model=agent.model, language=language, audience=state.audience,
         budget=settings.passage_tokens, max_tokens=settings.max_tokens, min_support=settings.min_support,
-        temperature=settings.temperature, seed=settings.seed, cancel=cancel,
+        temperature=settings.temperature, seed=settings.seed, cancel=cancel, quote=sure or agent.model is None,
     )  # fmt: skip
     clock.add(spoken.timings)
     if spoken.first_sentence is not None:
@@ -181,7 +193,9 @@ def _close(
     country = compose.place_of(state, agent.settings.country)
     block = compose.urgency_block(triage, language=language, country=country) if banner is None else banner
     spoken = spoken or respond.Spoken()
-    rules = tuple(filter(None, (*(rule.id for rule in triage.rules), policy.rule if policy and policy.rule != "none" else "")))
+    rules = tuple(
+        filter(None, (*(rule.id for rule in triage.rules), policy.rule if policy and policy.rule != "none" else ""))
+    )
     model = agent.model
     answer = Answer(
         kind=kind,

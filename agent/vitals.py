@@ -13,6 +13,7 @@ _SPO2 = re.compile(
 )
 _PULSE = re.compile(
     rf"(?:(?<![a-z])(?:hr|heart rate|heart ?beat|pulse(?! ox)|bpm)|心率|脉搏|心跳){_GLUE}(\d{{2,3}})(?![\d%/.]|\s?(?:years|days|hours))"
+    r"|\b(?:heart|pulse)\b[^\d.,;\n]{1,30}?\b(?:at|to|around|over|about)\s(\d{2,3})(?![\d%/.]|\s?(?:years|yrs|days|hours|mg))"
     r"|(?<![\d./])(\d{2,3})\s?(?:bpm|beats (?:per|a) minute|次[/每]分|下[/每]分)"
 )
 _PRESSURE = re.compile(r"(?<![\d/.])(\d{2,3})\s?(?:/|over|\\)\s?(\d{2,3})(?![\d/]|\s?(?:mg|ml|mcg))")
@@ -63,7 +64,7 @@ def _read(text: str, old: Vitals) -> Vitals:
     for match in _SPO2.finditer(text):
         _keep(found, "spo2", _number(match.group(1)), 50, 100)
     for match in _PULSE.finditer(text):
-        _keep(found, "pulse", _number(match.group(1) or match.group(2)), 20, 260)
+        _keep(found, "pulse", _number(next((g for g in match.groups() if g), None)), 20, 260)
     for pattern in (_PRESSURE, _PRESSURE_ZH):
         for match in pattern.finditer(text):
             high, low = _number(match.group(1)), _number(match.group(2) or "")

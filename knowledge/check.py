@@ -81,17 +81,11 @@ def check_library(
     return Report(topics=len(files), faults=tuple(faults))
 
 
-@lru_cache(maxsize=1)
 def triage_rule_ids() -> set[str]:
     """The ids of the triage rules that ship."""
-    import tomllib
+    from knowledge.rules import load_triage
 
-    folder = Path(__file__).parent / "rules" / "triage"
-    return {
-        row["id"]
-        for file in sorted(folder.glob("*.toml"))
-        for row in tomllib.loads(file.read_text("utf-8")).get("rule", ())
-    }
+    return {rule.id for rule in load_triage().rules}
 
 
 def _topic_faults(

@@ -52,7 +52,7 @@ class Desk:
     """Finds, answers and forgets conversations. Any thread may call any method.
 
     `opener` gives the agent, waiting until it is ready. `loading` says whether the model's weights are still being
-    read. `forgotten` is told the session of each conversation that went.
+    read. `forgotten` is told the session of each conversation that went, for whoever else keeps something of it.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Desk:
         opener: Callable[[], Agent],
         *,
         loading: Callable[[], bool] = lambda: False,
-        forgotten: Callable[[str], None] = lambda session: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._opener, self._loading, self._forgotten, self._clock = opener, loading, forgotten, clock
+        self._opener, self._loading, self._clock = opener, loading, clock
+        self.forgotten: Callable[[str], object] = lambda session: None
         self._lock = threading.Lock()
         self._open: dict[str, Conversation] = {}
         self._writing: list[Conversation] = []
@@ -115,7 +115,7 @@ class Desk:
                 del self._open[token]
             kept = {held.session for held in self._open.values()}
         for session in {held.session for held in gone.values()} - kept:
-            self._forgotten(session)
+            self.forgotten(session)
 
     def stop_all(self) -> None:
         """Stop every turn, as the server does when it ends."""

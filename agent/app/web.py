@@ -266,6 +266,8 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
         demo.load(None, None, language, js=_FIRST_LANGUAGE)
         demo.unload(gone)
 
+    # Gradio keeps what was typed and shown of each page, far longer than we do.
+    desk.forgotten = lambda session: demo.state_holder.session_data.pop(session, None)
     demo.queue(default_concurrency_limit=None, max_size=128, api_open=False)
     return demo
 

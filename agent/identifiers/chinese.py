@@ -120,6 +120,10 @@ def _institutions(text: str) -> Iterator[Identifier]:
         for match in pattern.finditer(text):
             start = _proper_start(text, match.start(), lex.zh_generic)
             proper = text[start : match.start()]
+            # A company or a school names nobody unless somebody is said to be there, or its town is part of it.
+            belongs = text[max(0, start - 1) : start] in ("在", "去", "到", "于", "於", "从", "從", "读", "讀")
+            if rank == 34 and not (belongs or proper.startswith(tuple(lex.zh_provinces))):
+                continue
             if len(_strip_generic(proper, lex.zh_generic)) >= 2:
                 yield Identifier("ORGANIZATION", start, match.end(), rank, text[start : match.end()])
 

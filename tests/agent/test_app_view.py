@@ -443,7 +443,8 @@ def test_a_page_that_leaves_midway_is_stopped_and_what_it_said_is_known(monkeypa
 def test_pages_that_are_closed_or_left_alone_are_forgotten(monkeypatch):
     scripted(monkeypatch, lambda state, message, redactor, cancel: iter([done(state, message, redactor)]))
     now, gone = [0.0], []
-    desk = Desk(agent, clock=lambda: now[0], forgotten=gone.append)
+    desk = Desk(agent, clock=lambda: now[0])
+    desk.forgotten = gone.append
     closed, idle, back, fresh = (desk.begin(session=name) for name in ("closed", "idle", "back", "fresh"))
     desk.close_session("closed")
     desk.close_session("back")
@@ -453,7 +454,7 @@ def test_pages_that_are_closed_or_left_alone_are_forgotten(monkeypatch):
     desk.sweep()
     assert desk.find(closed.token) is None and gone == ["closed"]
     assert desk.find(idle.token) and desk.find(back.token)
-    now[0] = IDLE_S + 10
+    now[0] = IDLE_S + CLOSED_S
     ask(desk, fresh, "x")
     desk.sweep()
     assert desk.find(fresh.token) and desk.find(idle.token) is None and set(gone) == {"closed", "idle", "back"}

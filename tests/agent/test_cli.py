@@ -110,20 +110,20 @@ def test_a_corpus_of_ones_own_is_built_searched_added_to_and_asked(home):
         {"id": "doc 2", "title": "Ear wax", "text": "Olive oil drops soften ear wax.", "source": "Y"},
     ]  # fmt: skip
     corpus.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    built = _run("knowledge", "build", "--source", f"jsonl:{corpus}", "--out", home / "index", home=home)
+    built = _run("knowledge", "build", "--source", f"jsonl:{corpus}", "--out", home / "own", home=home)
     assert built.returncode == 0 and json.loads(built.stdout)["documents"] == 2
-    found = _run("search", "hot painful toe joint", "--index", home / "index", "--k", "1", home=home)
+    found = _run("search", "hot painful toe joint", "--index", home / "own", "--k", "1", home=home)
     (hit,) = json.loads(found.stdout)["hits"]
     assert set(hit) == {"id", "score", "document", "title", "source", "url", "text"}
     assert (hit["document"], hit["source"], hit["url"]) == ("doc/1", "X", "https://x.org/gout")
     more = home / "more.jsonl"
     more.write_text(json.dumps({"id": "3", "title": "Warts", "text": "Most warts go away by themselves."}) + "\n" + corpus.read_text())
-    added = json.loads(_run("knowledge", "add", f"jsonl:{more}", "--index", home / "index", home=home).stdout)
+    added = json.loads(_run("knowledge", "add", f"jsonl:{more}", "--index", home / "own", home=home).stdout)
     assert added == {"added": 1, "passages": 3}
-    answer = json.loads(_run("ask", "what does gout feel like", "--engine", "none", "--index", home / "index", home=home).stdout)
+    answer = json.loads(_run("ask", "what does gout feel like", "--engine", "none", "--index", home / "own", home=home).stdout)
     assert answer["kind"] == "answer" and answer["citations"][0]["url"] == "https://x.org/gout"
-    (home / "index" / "vectors.faiss").write_bytes(b"broken")
-    broken = _run("search", "gout", "--index", home / "index", home=home)
+    (home / "own" / "vectors.faiss").write_bytes(b"broken")
+    broken = _run("search", "gout", "--index", home / "own", home=home)
     assert broken.returncode == 1 and "knowledge build" in broken.stderr
 
 

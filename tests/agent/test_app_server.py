@@ -1,0 +1,174 @@
+"""The chat's server in this process with a scripted turn: what Gradio keeps, logs and lets run side by side."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from agent.app import desk as desk_module
+from agent.app import web
+from agent.app.desk import CLOSED_S, Desk
+from agent.config import Settings
+from agent.messages import say
+from agent.types import Answer, Done, Message, Sentence, Status, Triage, Urgency
+
+SECRET = "My name is Mary Johnson, mail mary@example.org"
+HOME = Triage("self_care", has_symptom=True)
+EMERGENCY = Triage("emergency", where="ambulance", has_symptom=True)
+
+
+class Server:
+    """A page's requests, as a browser makes them."""
+
+    def __init__(self, url: str, demo, desk: Desk, now: list[float]) -> None:
+        import httpx
+
+        self.client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self.demo, self.desk, self.now = demo, desk, now
+        functions = self.client.get("/config").json()["dependencies"]
+        self.ask_index = next(f["id"] for f in functions if any(t[1] == "submit" for t in f["targets"]))
+
+    def ask(self, session: str, text: str, *, token: str = "") -> list[str]:
+        """Every message of the stream, up to the end."""
+        body = {"data": [text, token, "en", "GB", "patient"], "fn_index": self.ask_index, "session_hash": session}
+        self.client.post("/gradio_api/queue/join", json=body).raise_for_status()
+        seen = []
+        with self.client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as lines:
+            for line in lines.iter_lines():
+                if line.startswith("data:"):
+                    seen.append(line[5:])
+                    if json.loads(line[5:])["msg"] in ("process_completed", "close_stream"):
+                        break
+        return seen
+
+
+@pytest.fixture(scope="module")
+def server(free_port):
+    pytest.importorskip("gradio")
+    settings, now = Settings(port=free_port), [0.0]
+    agent = SimpleNamespace(settings=settings, model=None)
+    desk = Desk(lambda: agent, clock=lambda: now[0])
+    demo = web.build_app(lambda: agent, settings, desk=desk)
+    web.launch(demo, settings)
+    yield Server(f"http://127.0.0.1:{settings.port}", demo, desk, now)
+    demo.close(verbose=False)
+
+
+@pytest.fixture
+def session() -> str:
+    return uuid.uuid4().hex
+
+
+def run_as(monkeypatch, script):
+    def run(agent, state, message, *, redactor, intake=None, cancel=None):
+        yield from script(state, message, redactor, cancel)
+
+    monkeypatch.setattr(desk_module, "run_turn", run)
+
+
+def done(state, message, redactor, triage=HOME):
+    answer = Answer("answer", triage.level, "Rest.", "en", triage, banner="**Home**")
+    return Done(answer, replace(state, messages=(*state.messages, Message("user", redactor.redact(message).text))))
+
+
+def test_gradio_forgets_a_page_when_we_do_and_logs_none_of_it(server, session, monkeypatch, capfd, caplog):
+    def script(state, message, redactor, cancel):
+        yield Status(say("en", "status_urgency"))
+        yield Urgency(HOME, "**Home**")
+        yield Sentence("Rest.")
+        yield done(state, message, redactor)
+
+    run_as(monkeypatch, script)
+    seen = "".join(server.ask(session, SECRET))
+    assert "Rest." in seen and "mary@example.org" in seen  # the person's own bubble, on their own page
+    assert "Mary" in str(server.demo.state_holder.session_data[session].config_values)
+    server.desk.close_session(session)
+    server.now[0] += CLOSED_S + 1
+    server.desk.sweep()
+    assert session not in server.demo.state_holder.session_data
+    said = "".join(capfd.readouterr()) + caplog.text
+    assert "Mary" not in said and "mary@" not in said
+
+
+@pytest.mark.parametrize("broken", ["turn", "view"])
+def test_a_fault_shows_no_traceback_and_logs_no_words(server, session, monkeypatch, capfd, caplog, broken):
+    def script(state, message, redactor, cancel):
+        yield Urgency(HOME, "**Home**")
+        raise RuntimeError(message)
+
+    run_as(monkeypatch, script)
+    if broken == "view":
+        real = web.view.turn_html
+
+        def turn_html(turn):
+            if turn.said:
+                raise RuntimeError(turn.said)
+            return real(turn)
+
+        monkeypatch.setattr(web.view, "turn_html", turn_html)
+    seen = server.ask(session, SECRET)
+    shown = json.dumps(seen)
+    assert "Something went wrong on our side" in shown and "999" in shown
+    assert "Traceback" not in shown and "RuntimeError" not in shown
+    said = "".join(capfd.readouterr()) + caplog.text
+    assert "RuntimeError" in caplog.text and "Mary" not in said and "mary@" not in said
+
+
+def test_an_emergency_does_not_wait_for_another_persons_answer(server, monkeypatch):
+    release, writing = threading.Event(), threading.Event()
+
+    def script(state, message, redactor, cancel):
+        if "chest" not in message:
+            yield Status(say("en", "status_writing"))
+            writing.set()
+            assert release.wait(timeout=20)
+            yield done(state, message, redactor)
+            return
+        yield Urgency(EMERGENCY, "**Call 999**")
+        yield done(state, message, redactor, EMERGENCY)
+
+    run_as(monkeypatch, script)
+    slow: list[list[str]] = []
+    threads = [threading.Thread(target=lambda: slow.append(server.ask(uuid.uuid4().hex, "a cold"))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert writing.wait(timeout=10)
+    assert "role=\\\\\\\"alert" in json.dumps(server.ask(uuid.uuid4().hex, "my chest hurts")) and not slow
+    release.set()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert len(slow) == 3
+
+
+def test_a_page_whose_conversation_was_forgotten_is_told(server, session, monkeypatch):
+    run_as(monkeypatch, lambda state, message, redactor, cancel: iter([done(state, message, redactor)]))
+    assert say("en", "app_forgotten")[:40] in json.dumps(server.ask(session, "hello", token="gone"))
+    assert say("en", "app_forgotten")[:40] not in json.dumps(server.ask(uuid.uuid4().hex, "hello"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/gradio_api/info"), ("GET", "/gradio_api/openapi.json"), ("GET", "/docs"), ("GET", "/monitoring"),
+        ("POST", "/gradio_api/upload"), ("GET", "/gradio_api/deep_link?session_hash=x"), ("GET", "/gradio_api/runs"),
+        ("GET", "/gradio_api/file=/etc/hostname"), ("POST", "/gradio_api/call/ask"), ("POST", "/gradio_api/run/predict"),
+    ],
+)  # fmt: skip
+def test_nothing_but_the_chat_answers(server, method, path):
+    assert server.client.request(method, path).status_code == 404
+
+
+def test_the_page_names_no_other_host_to_load_from(server):
+    import re
+
+    page = server.client.get("/").text + server.client.get("/theme.css").text
+    loads = re.findall(r"(?:src|href)=[\"'](https?://[^\"']+)|url\([\"']?(https?://[^\"')]+)|@import[^;]*(https?://[^;]+)", page)
+    hosts = {part.split("/")[2] for found in loads for part in found if part}
+    assert hosts <= {f"127.0.0.1:{server.client.base_url.port}"}
+    config = server.client.get("/config").json()
+    assert config["analytics_enabled"] is False and config["run_history"] is False and not config["footer_links"]
