@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from knowledge.chunk import sentences, units
@@ -24,13 +24,20 @@ class Extract:
     passage: int
 
 
-def extract(query: str, passages: Sequence[Passage], *, most: int = 4, min_units: int = 4) -> tuple[Extract, ...]:
-    """At most `most` sentences, chosen by words shared with the query (rarer words weigh more), rank and position."""
+def extract(
+    query: str,
+    passages: Sequence[Passage],
+    *,
+    most: int = 4,
+    min_units: int = 4,
+    keep: Callable[[str], bool] = lambda text: True,
+) -> tuple[Extract, ...]:
+    """At most `most` sentences that `keep` admits, chosen by words shared with the query (rarer words weigh more), rank and position."""
     candidates = [
         (place, order, sentence)
         for place, passage in enumerate(passages)
         for order, sentence in enumerate(sentences(passage.text))
-        if units(sentence) >= min_units and not sentence.endswith((":", "："))
+        if units(sentence) >= min_units and not sentence.endswith((":", "：")) and keep(sentence)
     ]
     words = [frozenset(tokens(f"{passages[place].heading} {text}")) for place, _, text in candidates]
     frequency = Counter(word for held in words for word in held)

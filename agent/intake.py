@@ -33,6 +33,7 @@ class _Rule:
     id: str
     needs: str
     symptom: bool
+    raises: bool
     findings: frozenset[str]
     words: dict[str, re.Pattern[str] | None]
     not_words: dict[str, re.Pattern[str] | None]
@@ -42,15 +43,16 @@ class _Rule:
 def questions_for(triage: Triage, state: ConversationState, message: str, language: Language) -> tuple[Ask, ...]:
     """What to ask now: the triage's own question where the level is unclear, else the rules of intake.toml in order.
 
-    Nothing is asked twice, nor after three turns of asking, nor for an urgent level (the visit will ask).
+    Nothing is asked twice, nor after three turns of asking; of an urgent case only what could make it an emergency.
     """
     if state.intake_turns >= MOST_TURNS:
         return ()
     if triage.level == "unclear":
         return (Ask(f"triage:{triage.question}", triage.question),) if triage.question else ()
-    if triage.level in ("urgent", "emergency"):
+    if triage.level == "emergency":
         return ()
-    wanted = [rule for rule in _rules() if rule.id not in state.asked and _applies(rule, triage, message, language)]
+    rules = [rule for rule in _rules() if rule.raises or triage.level != "urgent"]
+    wanted = [rule for rule in rules if rule.id not in state.asked and _applies(rule, triage, message, language)]
     return tuple(Ask(rule.id, rule.text[language]) for rule in wanted[:MOST_A_TURN])
 
 
@@ -85,6 +87,7 @@ def _rules() -> tuple[_Rule, ...]:
             id=row["id"],
             needs=row["needs"],
             symptom=row["symptom"],
+            raises=row.get("raises", False),
             findings=frozenset(row.get("findings", ())),
             words={language: _compiled(row.get(f"words_{language}", "")) for language in ("en", "zh")},
             not_words={language: _compiled(row.get(f"not_words_{language}", "")) for language in ("en", "zh")},

@@ -62,17 +62,18 @@ class Reading:
 def read(text: str) -> Reading:
     """Linear in the text. Offsets are lost: a rule answers yes or no."""
     script = _tables()[1]
-    flat = text.translate(_STRAIGHT).lower()
-    english = " ".join(flat.split(" "))
-    pieces = tuple(piece for piece in _SENTENCE.split(text.translate(_STRAIGHT)) if piece and piece.strip())
-    spoken = {
-        "en": tuple(" ".join(piece.lower().split()) for piece in pieces),
-        "zh": tuple("".join(piece.split()).translate(script) for piece in pieces),
-    }
+    straight = text.translate(_STRAIGHT)
+    pieces = tuple(piece for piece in _SENTENCE.split(straight) if piece and piece.strip())
     han = any("\u3400" <= character <= "\u9fff" for character in text)
     return Reading(
-        whole={"en": " ".join(english.split()), "zh": "".join(text.split()).translate(script) if han else ""},
-        sentences={"en": spoken["en"], "zh": spoken["zh"] if han else ()},
+        whole={
+            "en": " ".join(straight.lower().split()),
+            "zh": "".join(straight.split()).translate(script) if han else "",
+        },
+        sentences={
+            "en": tuple(" ".join(piece.lower().split()) for piece in pieces),
+            "zh": tuple("".join(piece.split()).translate(script) for piece in pieces) if han else (),
+        },
     )
 
 
@@ -94,10 +95,8 @@ def _matches_in(rule: Rule, message: Reading, history: tuple[Reading, ...], lang
     if not main.search(whole) or (unless and unless.search(whole)):
         return False
     earlier = tuple(reading.whole[language] for reading in history) if rule.with_history else ()
-    return all(
-        group[language] is None or any(group[language].search(text) for text in (whole, *earlier))  # type: ignore[union-attr]
-        for group in rule.also
-    )
+    groups = (group[language] for group in rule.also)
+    return all(group is None or any(map(group.search, (whole, *earlier))) for group in groups)
 
 
 def rest(rule: Rule, text: str) -> str:

@@ -93,7 +93,7 @@ class Matcher:
             return known
         found: set[Phrase] = set()
         for part in element.split("|"):
-            if _COUNT.fullmatch(part):
+            if part[0] == _NUMBER and _COUNT.fullmatch(part):
                 found.add((part,))
             elif part.startswith("<") and part.endswith(">"):
                 name = part[1:-1]
@@ -167,7 +167,7 @@ class Matcher:
                     spans.setdefault(number, []).append((place, end))
             if word[0].isdigit():
                 for least, numbers in self._counts:
-                    if least is None or (word.isdigit() and least <= int(word) < _MANY):
+                    if least is None or (len(word) < 4 and word.isdecimal() and least <= int(word) < _MANY):
                         for number in numbers:
                             spans.setdefault(number, []).append((place, place + 1))
         found: list[Match] = []

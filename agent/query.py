@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agent.types import Facts, Language
 from retrieval.tokenize import tokens
@@ -20,6 +20,8 @@ _CHILD_UNTIL = 12
 _WHOM = {"en": {"child": "child", "pregnant": "pregnancy"}, "zh": {"child": "儿童", "pregnant": "孕妇"}}
 _FEW = 4
 _LONG = 60
+_SHORT, _FOREIGN = 12, 2
+_FORMS = ("ly", "ing", "ed", "ness", "able")
 
 
 def standalone(message: str, earlier: Sequence[str], *, topic: str, language: Language) -> str:
@@ -38,6 +40,18 @@ def standalone(message: str, earlier: Sequence[str], *, topic: str, language: La
 def fragment(message: str, language: Language) -> bool:
     """Whether a message points back at something and names little itself ("is that a narcotic?")."""
     return bool(_LEANS[language].search(message)) and len(tokens(message)) <= _FEW
+
+
+def unknown(query: str, known: Callable[[str], bool]) -> tuple[str, ...]:
+    """The one or two words of a short question that no passage holds ("accutane"): nothing can be said of them.
+
+    A story has many words that a library need not hold, so a long message gives none; nor do adverbs and verb forms.
+    """
+    if len(tokens(query)) > _SHORT:
+        return ()
+    words = [word for word in re.findall(r"[A-Za-z][A-Za-z-]{4,}", query) if not word.lower().endswith(_FORMS)]
+    foreign = dict.fromkeys(word for word in words if (stems := tokens(word)) and not any(known(stem) for stem in stems))
+    return tuple(foreign) if len(foreign) <= _FOREIGN else ()
 
 
 def about(query: str, facts: Facts, language: Language) -> str:

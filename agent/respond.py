@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from agent import extract, generate, verify
 from agent.messages import say
 from agent.safetynet import signs
-from agent.types import Audience, Cancel, ChatModel, Citation, Cited, Claim, Language, Sentence, Status
+from agent.types import Audience, Cancel, ChatModel, Citation, Cited, Claim, Facts, Language, Sentence, Status
+from agent.whom import fits
 from knowledge.errors import EngineError
 from knowledge.types import Passage
 
@@ -51,42 +52,44 @@ def answer(
     temperature: float,
     seed: int,
     cancel: Cancel | None,
-    quote: bool = True,
+    facts: Facts,
+    quotable: Sequence[Passage],
 ) -> Speech:
     """Speak the answer into `spoken`, yielding each verified sentence with its citations before it.
 
     With a model: its sentences, each cut when no span supports it. Without one, or when too little is left, or when
-    the model fails: the passages' own sentences. Where `quote` is false or the model says that the passages do not
-    answer, nothing is said in their place and `spoken` is `declined`.
+    the model fails: the own sentences of the `quotable` passages. Where there is none, or the model says that the passages
+    do not answer, nothing is said in their place and `spoken` is `declined`.
     """
     began = perf_counter()
     if model is not None:
         shown = generate.fit(passages, question, model=model, budget=budget)
         yield from _written(
             spoken, question, shown, model=model, language=language, audience=audience, max_tokens=max_tokens,
-            min_support=min_support, temperature=temperature, seed=seed, cancel=cancel,
+            min_support=min_support, temperature=temperature, seed=seed, cancel=cancel, facts=facts,
         )  # fmt: skip
         passages = shown
     spoken.timings["generation"] = perf_counter() - began - spoken.timings.get("verification", 0.0)
     stopped = cancel is not None and cancel.is_set()
     if sum(claim.supported for claim in spoken.claims) >= _ENOUGH or stopped:
         return
-    spoken.declined = spoken.declined or not (quote or spoken.fault)
+    quotable = quotable or (tuple(passages) if spoken.fault else ())
+    spoken.declined = spoken.declined or not quotable
     if not spoken.declined:
         began = perf_counter()
         spoken.route = "extractive"
         note = "model_failed" if spoken.fault else "quoted_only"
         yield _add(spoken, say(language, note), start="\n\n")
-        for item in extract.extract(question, passages):
-            yield from _cite(spoken, item.text, passages[item.passage], item.text, start="\n- ")
+        for item in extract.extract(question, quotable, keep=lambda text: fits(text, facts, language)):
+            yield from _cite(spoken, item.text, quotable[item.passage], item.text, start="\n- ")
         spoken.timings["extraction"] = perf_counter() - began
 
 
 def safety_net(
-    spoken: Spoken, passages: Sequence[Passage], document: str, *, language: Language, age_years: float | None = None
+    spoken: Spoken, passages: Sequence[Passage], document: str, *, language: Language, facts: Facts
 ) -> Speech:
     """Speak the cited page's own signs for getting help."""
-    found = signs(document, passages, language, age_years=age_years)
+    found = signs(document, passages, language, facts=facts)
     if found:
         yield _add(spoken, f"**{say(language, 'safety_heading')}**", start="\n\n")
         for sign in found:
@@ -102,9 +105,11 @@ def note(spoken: Spoken, text: str) -> Speech:
 def _written(
     spoken: Spoken, question: str, passages: Sequence[Passage], *, model: ChatModel, language: Language,
     audience: Audience, max_tokens: int, min_support: float, temperature: float, seed: int, cancel: Cancel | None,
+    facts: Facts,
 ) -> Speech:  # fmt: skip
     checking = 0.0
     said: set[str] = set()
+    before = ""
     stream = generate.write(
         question, passages, model=model, language=language, audience=audience, max_tokens=max_tokens,
         temperature=temperature, seed=seed, cancel=cancel,
@@ -123,11 +128,17 @@ def _written(
                 claim, _keyed_first(passages, keys), language, min_support=min_support, question=question
             )
             checking += perf_counter() - began
+            if verdict.supported and not fits(claim, facts, language):
+                verdict = replace(verdict, supported=False, why="it is not about a person of this age")
+            if verdict.supported:
+                passage = _keyed_first(passages, keys)[verdict.passage]
+                if verify.points_back(claim) and passage.id != before:
+                    verdict = replace(verdict, supported=False, why="what it points back to was not said")
             if not verdict.supported:
                 spoken.claims.append(verify.as_claim(claim, verdict, ""))
             elif verdict.quote not in said:
                 said.add(verdict.quote)
-                passage = _keyed_first(passages, keys)[verdict.passage]
+                before = passage.id
                 yield from _cite(spoken, claim, passage, verdict.quote, start=" " if language == "en" else "")
     except EngineError as fault:
         spoken.fault = str(fault)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.types import Language
+from agent.types import Facts, Language
+from agent.whom import fits
 from knowledge.chunk import sentences
 from knowledge.types import Passage
 from retrieval.types import Hit
@@ -22,12 +23,6 @@ _HEADINGS = {
 
 
 _MOST = (8, 4)
-_GROWN = 16
-# Only a child's: a sign that also speaks to the reader ("harming yourself or your baby") is everybody's.
-_YOUNG = {
-    "en": re.compile(r"^(?!.*\b(?:you|your|yourself|pregnan\w*|birth)\b).*\b(?:baby|babies|infant|newborn|child|children|toddler)\b", re.I),
-    "zh": re.compile(r"^(?!.*(?:您|你|自己|孕|产后)).*(?:婴儿|宝宝|孩子|儿童|新生儿)"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,11 @@ def is_help(passage: Passage, language: Language) -> bool:
 
 
 def signs(
-    document: str, passages: Sequence[Passage], language: Language, *, age_years: float | None = None
+    document: str,
+    passages: Sequence[Passage],
+    language: Language,
+    *,
+    facts: Facts = Facts(),  # noqa: B008 - frozen
 ) -> tuple[Sign, ...]:
     """The warning signs of one document: at most eight that need an ambulance, then four that need somebody today.
 
@@ -75,7 +74,7 @@ def signs(
             for passage in own
             if heading.search(passage.heading)
             for line in sentences(passage.text)
-            if line.startswith("- ") and not (age_years is not None and age_years >= _GROWN and _YOUNG[language].search(line))
+            if line.startswith("- ") and fits(line, facts, language)
         ]
         found.extend(bullets[:most])
     return tuple(dict.fromkeys(found))

@@ -16,7 +16,7 @@ from agent.messages import say
 from agent.policy import decide
 from agent.privacy import Redactor
 from agent.prompts import prompts_hash
-from agent.query import about, fragment, standalone
+from agent.query import about, fragment, standalone, unknown
 from agent.relevance import bearing, relevance
 from agent.safetynet import answering
 from agent.triage import triage as triage_of
@@ -43,9 +43,10 @@ from retrieval.search import search
 from retrieval.types import Filters
 
 
-# When nothing that the model wrote could be verified, the passages may be quoted in its place only if they are this
-# relevant: below it, a model that found nothing to say is a sign that they do not bear on the question.
-_SURE = 0.6
+# When nothing that the model wrote could be verified, a passage may be quoted in its place only if it is this relevant
+# (and nearly as relevant as the best), and only if no word of the question is foreign to the library: a model that
+# found nothing to say is a sign that the passages do not bear on the question.
+_SURE, _QUOTED = 0.6, 0.85
 
 
 def run_turn(
@@ -136,13 +137,16 @@ def run_turn(
     yield Status(say(language, "status_writing"))
     spoken = respond.Spoken()
     passages = tuple(hit.passage for hit in hits)
-    sure = max(relevance(query, hit) for hit in hits) >= _SURE
+    foreign = unknown(safe.text, agent.index.bm25.known)
+    best = max(relevance(query, hit) for hit in hits)
+    quotable = tuple(hit.passage for hit in hits if relevance(query, hit) >= _QUOTED * best)
     if policy.caution:
         yield from respond.note(spoken, policy.caution)
     yield from respond.answer(
         spoken, query, passages, model=agent.model, language=language, audience=state.audience,
         budget=settings.passage_tokens, max_tokens=settings.max_tokens, min_support=settings.min_support,
-        temperature=settings.temperature, seed=settings.seed, cancel=cancel, quote=sure or agent.model is None,
+        temperature=settings.temperature, seed=settings.seed, cancel=cancel, facts=triage.facts,
+        quotable=quotable if agent.model is None or (best >= _SURE and not foreign) else (),
     )  # fmt: skip
     clock.add(spoken.timings)
     if spoken.first_sentence is not None:
@@ -151,16 +155,23 @@ def run_turn(
     if spoken.declined:
         kind = "not_found"
         yield from respond.note(spoken, say(language, "not_found", count=found.searched))
+    document, helped = _cited_document(spoken, passages), ""
     if triage.has_symptom or (kind == "answer" and passages[0].kind in ("symptom", "condition")):
-        yield from respond.safety_net(
-            spoken, agent.index.passages, _cited_document(spoken, passages), language=language
-        )
+        if document in state.helped:
+            yield from respond.note(spoken, say(language, "safety_above"))
+        else:
+            before = spoken.text
+            yield from respond.safety_net(spoken, agent.index.passages, document, language=language, facts=triage.facts)
+            helped = document if spoken.text != before else ""
     yield from respond.note(spoken, compose.not_looked_at(triage, language=language))
 
     # 8. Audit, and the answer.
     missing = say(language, "not_found", count=found.searched) if spoken.declined else ""
+    if foreign and not spoken.declined:
+        missing = say(language, "not_found_words", words=say(language, "comma").join(foreign))
+        yield from respond.note(spoken, missing)
     yield from _close(agent, state, safe, clock, language, triage, kind=kind, text=spoken.text, policy=policy,
-                      not_found=missing, spoken=spoken, topic=passages[0].title)  # fmt: skip
+                      not_found=missing, spoken=spoken, topic=passages[0].title, helped=helped)  # fmt: skip
 
 
 def _without_model(
@@ -187,7 +198,7 @@ def _without_model(
 def _close(
     agent: Agent, state: ConversationState, safe: SafeText, clock: _Clock, language: Language, triage: Triage, *,
     kind: Kind, text: str, policy: Policy | None = None, spoken: respond.Spoken | None = None, asked: tuple[str, ...] = (),
-    not_found: str = "", banner: str | None = None, topic: str = "", audited: bool = True,
+    not_found: str = "", banner: str | None = None, topic: str = "", helped: str = "", audited: bool = True,
 ) -> Iterator[Event]:  # fmt: skip
     """Write the audit record, and end the turn. A failed write never takes back emergency guidance."""
     country = compose.place_of(state, agent.settings.country)
@@ -232,6 +243,7 @@ def _close(
         asked=(*state.asked, *asked),
         intake_turns=state.intake_turns + bool(asked),
         topic=topic or state.topic,
+        helped=(*state.helped, helped) if helped else state.helped,
     )
     yield Done(answer=answer, state=following)
 

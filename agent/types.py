@@ -182,7 +182,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ConversationState:
-    """A conversation as a value: replaying its messages gives it again. Holds no raw text."""
+    """A conversation as a value: replaying its messages gives it again. Holds no raw text.
+
+    `asked`: ids of what was asked back; `topic`: title of the page last answered from; `helped`: documents whose signs
+    for getting help were shown.
+    """
 
     id: str
     language: Language | None = None
@@ -193,6 +197,7 @@ class ConversationState:
     asked: tuple[str, ...] = ()
     intake_turns: int = 0
     topic: str = ""
+    helped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

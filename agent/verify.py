@@ -32,6 +32,7 @@ _NEGATION = {
         r"不(?!同|良|适|断|舒服|久|仅|少)|没有|無|无(?!论)|未(?!来)|勿|禁|别(?!的|人)|避免|切忌|非(?!常|处方|甾)"
     ),
 }
+_PRONOUN = re.compile(r"\W*(?:(?:it|its|this|these|they|those|such|he|she)\b|它|这|此|其)", re.I)
 # Opposites, English then Chinese: a claim may not use one where its span only uses the other.
 _DIRECTIONS = (
     (("rais(?:e|es|ed|ing)|increas(?:e|es|ed|ing)|higher|more than|worse|worsens?", "升高|增加|加重|高于|超过"),
@@ -89,6 +90,7 @@ def check(
     """
     best = Verdict(False, "", -1, 0.0, "no span shares its words")
     words = _words(claim)
+    plain = _plain(claim)
     transplanted = words & set(tokens(question))
     if not words:
         return best
@@ -97,12 +99,14 @@ def check(
         foreign = transplanted - subject - set(tokens("\n".join((passage.text, *passage.synonyms))))
         for quote in _spans(passage.text):
             held = _words(quote)
-            # What the claim says of its subject must stand in the span itself, not in the heading above it.
+            # What the claim says of its subject must stand in the span itself, not in the heading above it; words of
+            # the heading alone, or one bare word, say too little to be checked unless they are the span's own sentence.
             said = words - subject
             known = words & (held | subject) if said else words & held
             score = len(known) / len(words)
             missing = len(words) - len(known)
-            enough = score >= min_support and missing <= _MISSING * len(words) and bool((said or words) & held)
+            enough = score >= min_support and missing <= _MISSING * len(words) and bool(said & held) and len(words) > 1
+            enough = enough or plain in _plain(quote)
             if score < min(best.score, min_support):
                 continue
             why = _conflict(claim, quote, language) if enough else "too few of its words are in the span"
@@ -119,6 +123,15 @@ def as_claim(text: str, verdict: Verdict, key: str) -> Claim:
     if not verdict.supported:
         return Claim(text=text, supported=False, why=verdict.why)
     return Claim(text=text, supported=True, key=key, quote=verdict.quote, why=verdict.why)
+
+
+def points_back(claim: str) -> bool:
+    """Whether a claim names its subject only by a pronoun, so that it may only follow a claim of the same passage."""
+    return bool(_PRONOUN.match(claim))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\W_]+", " ", text.lower()).strip()
 
 
 def _words(text: str) -> set[str]:

@@ -20,6 +20,9 @@ window.anamnesis = {
       const words = group.querySelector('[data-testid="block-info"]');
       if (words) group.setAttribute("aria-label", words.textContent.trim());
     }
+    // The box was measured before it had its width.
+    const box = document.querySelector("#message textarea");
+    if (box) box.dispatchEvent(new Event("input", { bubbles: true }));
   },
   focus() {
     const box = document.querySelector("#message textarea");

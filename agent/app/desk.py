@@ -124,7 +124,14 @@ class Desk:
                 held.cancel.set()
 
     def answer(
-        self, held: Conversation, message: str, *, language: Language, country: str, audience: Audience, before: str = ""
+        self,
+        held: Conversation,
+        message: str,
+        *,
+        language: Language,
+        country: str,
+        audience: Audience,
+        before: str = "",
     ) -> Iterator[Turn]:
         """Answer `message`: the turn each time it changes. The last is over, whatever happened.
 
@@ -144,10 +151,10 @@ class Desk:
         try:
             held.used, held.closed = self._clock(), False
             state = replace(held.state, country=country, audience=audience)
-            for turn in self._turns(agent, held, state, turn, message, cancel):
-                if turn.over:
-                    held.turns = (*held.turns, turn)
-                yield turn
+            for later in self._turns(agent, held, state, turn, message, cancel):
+                if later.over:
+                    held.turns = (*held.turns, later)
+                yield later
         finally:
             cancel.set()
             held.used = self._clock()
@@ -249,6 +256,4 @@ def _remembered(held: Conversation, state: ConversationState, turn: Turn, messag
         return state
     language = detect(safe.text, state.language)
     told = (Message("user", safe.text), Message("assistant", turn.banner))
-    return replace(
-        state, language=language, messages=(*state.messages, *told), triage=turn.triage or state.triage
-    )
+    return replace(state, language=language, messages=(*state.messages, *told), triage=turn.triage or state.triage)

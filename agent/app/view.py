@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,9 +23,12 @@ from agent.types import (
     Triage,
     Urgency,
 )
-from knowledge.places import place
+from knowledge.places import all_places, place
 
 Tone = Literal["emergency", "crisis", "urgent", "routine", "self_care", "unclear", "question"]
+
+# An emergency number in the heading of an alert, which is our own reviewed text: one touch on a phone calls it.
+_NUMBER = re.compile(r"(?<![\w&#/:])(\d{3})(?![\w;])", re.ASCII)
 
 MOST_SAID = 2000
 """Characters of a person's own words that their bubble repeats; the whole message was read all the same."""
@@ -140,6 +144,15 @@ def reminder_html(language: Language) -> str:
     return f'<p class="reminder" lang="{_lang(language)}">{_say(language, "reminder")}</p>'
 
 
+def places_html(code: str, language: Language) -> str:
+    """The choices of a place, `code` chosen; "not set" comes first."""
+    listed = (("", say(language, "place_none")), *((here.code, here.name[language]) for here in all_places()))
+    return "".join(
+        f'<option value="{plain(value)}"{" selected" if value == code else ""}>{plain(name)}</option>'
+        for value, name in listed
+    )
+
+
 def place_html(code: str, language: Language) -> str:
     """The emergency number of the place that was set, or what setting it is for."""
     here = place(code) if code else None
@@ -158,8 +171,12 @@ def _banner(turn: Turn) -> str:
     role = "alert" if colours in ("emergency", "crisis") else "status"
     rules = turn.triage.rules if turn.triage else ()
     fine_print = compose.rule_lines(rules, language=turn.language, most=len(rules))
+    words = blocks(turn.banner, small=fine_print)
+    if role == "alert":
+        heading, end, rest = words.partition("</p>")
+        words = _NUMBER.sub(r'<a href="tel:\1">\1</a>', heading) + end + rest
     # Not a div: a hidden div that becomes an alert is not always read out, a new element is.
-    return f'<aside class="banner {colours}" role="{role}">{blocks(turn.banner, small=fine_print)}</aside>'
+    return f'<aside class="banner {colours}" role="{role}">{words}</aside>'
 
 
 def _said(turn: Turn) -> str:

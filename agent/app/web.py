@@ -54,7 +54,8 @@ def serve(settings: Settings, *, progress: Progress | None = None) -> None:
         opening.agent()
         opening.load()
         launch(demo, settings)
-        click.echo(f"The chat is at http://{_shown(settings.host)}:{settings.port}  (ready in {time.monotonic() - began:.0f} s; ctrl-C ends it)")
+        address, took = f"http://{_shown(settings.host)}:{settings.port}", time.monotonic() - began
+        click.echo(f"The chat is at {address} (ready in {took:.0f} s; ctrl-C ends it)")
         if not _is_loopback(settings.host):
             click.echo("Anybody who can reach this address can use the chat: nothing asks who they are.", err=True)
         while True:
@@ -143,6 +144,7 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
     start: Language = "en"
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
+    demo: gr.Blocks
     with gr.Blocks(analytics_enabled=False, title=say(start, "app_title"), fill_width=False) as demo:
         token = gr.Textbox(visible="hidden", label="", elem_id="token")
         with gr.Row(elem_id="head"):
@@ -153,9 +155,10 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
         notice = gr.HTML(view.notice_html(start), elem_id="notice")
         with gr.Row(elem_id="about"):
             with gr.Column(min_width=200):
-                place = gr.Dropdown(
-                    _places(start), value=_known(settings.country), label=say(start, "place_label"), elem_id="place"
-                )
+                place = gr.HTML(
+                    _known(settings.country), html_template=_PLACE, js_on_load=_PLACE_CHOSEN, elem_id="place",
+                    words=say(start, "place_label"), options=view.places_html(_known(settings.country), start),
+                )  # fmt: skip
                 here = gr.HTML(view.place_html(_known(settings.country), start), elem_id="here")
             audience = gr.Radio(
                 _audiences(start), value=settings.audience, label=say(start, "audience_label"), elem_id="audience"
@@ -228,7 +231,7 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
                 heading: view.heading_html(spoken),
                 language: gr.Radio(label=say(spoken, "language_label")),
                 notice: view.notice_html(spoken),
-                place: gr.Dropdown(_places(spoken), label=say(spoken, "place_label")),
+                place: gr.HTML(words=say(spoken, "place_label"), options=view.places_html(_known(country), spoken)),
                 audience: gr.Radio(_audiences(spoken), label=say(spoken, "audience_label")),
                 here: view.place_html(_known(country), spoken),
                 now: gr.HTML(name=say(spoken, "conversation_label")),
@@ -262,7 +265,7 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
             [heading, language, notice, place, audience, here, now, for_example, box, send, stop, new, reminder, *chips],
             js=_SPEAK, **quiet,
         ).then(None, js=_NAME)  # fmt: skip
-        place.change(show_place, [place, language, token], [here, now], **quiet)
+        place.input(show_place, [place, language, token], [here, now], **quiet)
         demo.load(None, None, language, js=_FIRST_LANGUAGE)
         demo.unload(gone)
 
@@ -312,6 +315,12 @@ def launch(demo: "gr.Blocks", settings: Settings) -> None:
     )
 
 
+# The browser's own list: it works by keyboard, on a phone and with a screen reader, as Gradio's does not.
+_PLACE = '<label><span>${words}</span><select autocomplete="off">${options}</select></label>'
+_PLACE_CHOSEN = """
+const list = element.querySelector("select");
+list.addEventListener("change", () => { props.value = list.value; trigger("input"); });
+"""
 _SENT = "(...given) => { anamnesis.sent(); return given; }"
 _SPEAK = "(...given) => { anamnesis.speak(given[0]); return given; }"
 _NAME = "() => anamnesis.name()"
@@ -328,16 +337,12 @@ def _conversation(desk: Desk, token: str, *, session: str, spoken: Language) -> 
     return desk.begin(session=session), say(spoken, "app_forgotten") if token else ""
 
 
-def _places(language: Language) -> list[tuple[str, str]]:
-    return [(say(language, "place_none"), ""), *((here.name[language], here.code) for here in places.all_places())]
-
-
 def _audiences(language: Language) -> list[tuple[str, str]]:
     return [(say(language, f"audience_{who}"), who) for who in ("patient", "clinician")]
 
 
-def _known(country: str | None) -> str:
-    here = places.place(country) if country else None
+def _known(country: object) -> str:
+    here = places.place(country) if isinstance(country, str) else None
     return here.code if here else ""
 
 

@@ -64,7 +64,8 @@ class Served:
     def __init__(self, home: Path, port: int, *options: str) -> None:
         self.log, self.url = home / f"server-{port}.log", f"http://127.0.0.1:{port}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANAMNESIS_")}
-        environment |= {"ANAMNESIS_HOME": str(home), "ANAMNESIS_MAX_TOKENS": "70", "PYTHONUNBUFFERED": "1"}
+        environment |= {"ANAMNESIS_HOME": str(home), "ANAMNESIS_MAX_TOKENS": "70", "ANAMNESIS_PASSAGE_TOKENS": "150",
+                        "PYTHONUNBUFFERED": "1"}  # fmt: skip
         self.began = time.monotonic()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -168,11 +169,9 @@ class Page:
         return int(self.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def set_place(self, name: str) -> None:
-        box = self.one("#place input")
-        box.click()
-        box.send_keys("\ue009", "a", "\ue000", name)
-        until(lambda: name in self.one("ul[role=listbox]").text, 10)
-        box.send_keys("\ue007")
+        from selenium.webdriver.support.select import Select
+
+        Select(self.one("#place select")).select_by_visible_text(name)
         until(lambda: name in self.one("#here").text, 10, lambda: self.one("#here").text)
 
     def shot(self, name: str, folder: Path) -> None:
@@ -239,7 +238,9 @@ def test_the_first_screen_says_what_this_is_in_both_languages(page, shots, langu
     notice = tab.one("#notice").text
     for name in ("notice", "notice_kept", "research_preview"):
         assert say(language, name).replace("**", "") in notice
-    assert say(language, "place_none") == tab.one("#place input").get_attribute("value")
+    assert say(language, "place_none") == tab.run(
+        "return document.querySelector('#place select').selectedOptions[0].text"
+    )
     assert tab.run("return document.documentElement.lang") == {"en": "en", "zh": "zh-Hans"}[language]
     assert tab.sideways() <= 0
     tab.shot(f"first-{language}-{size[0]}", shots)
@@ -247,7 +248,7 @@ def test_the_first_screen_says_what_this_is_in_both_languages(page, shots, langu
     tab.one(f"#language input[value={other}]").click()
     until(lambda: say(other, "input_label") in tab.one("#composer").text, 10)
     assert say(other, "notice_kept").replace("**", "") in tab.one("#notice").text
-    unnamed = "return [...document.querySelectorAll('input:not([type=radio]), textarea, button')].filter(e =>"
+    unnamed = "return [...document.querySelectorAll('input:not([type=radio]), textarea, select, button')].filter(e =>"
     assert tab.run(f"{unnamed} e.offsetParent && !e.ariaLabel && !e.innerText && !e.closest('label')).length") == 0
 
 
@@ -339,9 +340,12 @@ def test_stop_ends_the_writing_and_the_chat_goes_on(page):
 def test_what_is_typed_is_text_and_reaches_neither_log_nor_disk(page, server, home):
     tab = page()
     attack = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
-    shown = tab.ask(f"{attack} I am Marigold Featherstone, marigold@example.org, and I have a cold")
+    shown = tab.ask(f"{attack} My name is Marigold Featherstone, marigold@example.org, and I have a cold")
     assert attack in shown
-    assert tab.run("return [window.hit === undefined, document.querySelectorAll('#now img, #now script').length]") == [True, 0]
+    assert tab.run("return [window.hit === undefined, document.querySelectorAll('#now img, #now script').length]") == [
+        True,
+        0,
+    ]
     for file in (path for path in home.rglob("*") if path.is_file() and not path.is_relative_to(home / "models")):
         held = file.read_bytes()
         assert b"marigold@example" not in held and b"Featherstone" not in held, file
@@ -367,8 +371,7 @@ def test_ctrl_c_ends_it_at_once_with_one_line(home, chrome, server):
     before = served.words()
     assert served.interrupt() < 4  # two seconds, and room for a busy machine
     assert served.process.returncode == 130
-    assert served.words().removeprefix(before).split("\n") == ["", "Stopped.", ""] or served.words().endswith("Stopped.\n")
-    assert "Traceback" not in served.words()
+    assert served.words().removeprefix(before).split() == ["Stopped."]
 
 
 def test_a_taken_port_is_told_in_one_line(home, chrome, server):

@@ -138,7 +138,7 @@ def test_an_emergency_does_not_wait_for_another_persons_answer(server, monkeypat
     for thread in threads:
         thread.start()
     assert writing.wait(timeout=10)
-    assert "role=\\\\\\\"alert" in json.dumps(server.ask(uuid.uuid4().hex, "my chest hurts")) and not slow
+    assert 'role=\\\\\\"alert' in json.dumps(server.ask(uuid.uuid4().hex, "my chest hurts")) and not slow
     release.set()
     for thread in threads:
         thread.join(timeout=20)
@@ -167,7 +167,9 @@ def test_the_page_names_no_other_host_to_load_from(server):
     import re
 
     page = server.client.get("/").text + server.client.get("/theme.css").text
-    loads = re.findall(r"(?:src|href)=[\"'](https?://[^\"']+)|url\([\"']?(https?://[^\"')]+)|@import[^;]*(https?://[^;]+)", page)
+    loads = re.findall(
+        r"(?:src|href)=[\"'](https?://[^\"']+)|url\([\"']?(https?://[^\"')]+)|@import[^;]*(https?://[^;]+)", page
+    )
     hosts = {part.split("/")[2] for found in loads for part in found if part}
     assert hosts <= {f"127.0.0.1:{server.client.base_url.port}"}
     config = server.client.get("/config").json()

@@ -15,7 +15,7 @@ from agent.app import desk as desk_module
 from agent.app.desk import CLOSED_S, IDLE_S, Desk
 from agent.app.guard import HEADERS, MOST_BYTES, Guard, allowed
 from agent.app.markup import blocks, inline, link, marked, plain, web_address
-from agent.app.view import MOST_SAID, Turn, after, notice_html, place_html, tone, turn_html, turns_html
+from agent.app.view import MOST_SAID, Turn, after, notice_html, place_html, places_html, tone, turn_html, turns_html
 from agent.app.web import _check_port
 from agent.config import Settings
 from agent.messages import messages, say
@@ -134,7 +134,9 @@ def test_our_little_markdown():
     assert inline("See https://a.org/b. Then") == (
         'See <a href="https://a.org/b" target="_blank" rel="noopener noreferrer">https://a.org/b</a>. Then'
     )
-    assert "https://a.org/中" not in inline("见https://a.org/x。好") and ">https://a.org/x</a>。好" in inline("见https://a.org/x。好")
+    assert "https://a.org/中" not in inline("见https://a.org/x。好") and ">https://a.org/x</a>。好" in inline(
+        "见https://a.org/x。好"
+    )
     assert blocks("a\nb\n\n- c\n- d\ne") == "<p>a<br>b</p><ul><li>c</li><li>d</li></ul><p>e</p>"
     assert blocks("x:\n- c\n\n- d") == "<p>x:</p><ul><li>c</li></ul><ul><li>d</li></ul>"
     assert blocks("") == blocks("\n\n \n") == ""
@@ -160,7 +162,9 @@ def test_whatever_is_typed_can_be_sent_to_a_page(text):
     assert 'dir="auto"' in html
 
 
-@pytest.mark.parametrize("piece", ["a", "**", "[1", "- \n", "\n \n", "https://", "https://a", "<", "[1] ", "*", "\n" + " " * 50])
+@pytest.mark.parametrize(
+    "piece", ["a", "**", "[1", "- \n", "\n \n", "https://", "https://a", "<", "[1] ", "*", "\n" + " " * 50]
+)
 def test_a_hundred_thousand_characters_are_drawn_at_once(piece):
     text = (piece * 100_000)[:100_000]
     began = time.perf_counter()
@@ -179,7 +183,12 @@ def test_events_become_a_turn_and_done_has_the_last_word():
     turn = after(turn, Cited(CITATION))
     turn = after(turn, Sentence("One [1]."))
     turn = after(turn, Sentence(" Two."))
-    assert (turn.text, turn.banner, turn.status, turn.citations) == ("One [1]. Two.", "**Home**", "Writing", (CITATION,))
+    assert (turn.text, turn.banner, turn.status, turn.citations) == (
+        "One [1]. Two.",
+        "**Home**",
+        "Writing",
+        (CITATION,),
+    )
     page = Tags(turn_html(turn))
     assert "Writing" in page.words and page.tags[0][1]["aria-busy"] == "true"
     withheld = Answer("not_found", "self_care", "Held back.", "en", HOME, banner="**Home**")
@@ -213,6 +222,22 @@ def test_the_rule_behind_a_banner_is_small_print_with_a_link():
     line = say("en", "rule_source", rule=RULE.id, source=RULE.source, year=RULE.year, url=RULE.url)
     html = turn_html(Turn(1, "x", "en", triage=EMERGENCY, banner=f"**Call 999**\n\nWhy.\n\n{line}"))
     assert re.search(r'<p class="small">Rule chest-pain.*<a href="https://www.nhs.uk/x"', html)
+
+
+@pytest.mark.parametrize(
+    ("banner", "numbers"),
+    [
+        ("**Emergency: Call 999 now**\n\nWhy: 40 minutes, 112 beats.", ["999"]),
+        ("**Emergency: Call now (UK 999 · EU 112 · US, Canada 911)**", ["999", "112", "911"]),
+        ("**紧急：请立即拨打120**", ["120"]),
+        ("**&#123; x123 1234 <b>**", []),
+    ],
+)
+def test_a_touch_on_the_number_calls_it(banner, numbers):
+    links = [a["href"] for a in Tags(turn_html(Turn(1, "x", "en", triage=EMERGENCY, banner=banner))).all("a")]
+    assert links == [f"tel:{number}" for number in numbers]
+    calm = Turn(1, "x", "en", triage=HOME, banner=banner)
+    assert not Tags(turn_html(calm)).all("a")
 
 
 def test_a_second_alert_in_the_same_words_is_a_new_element():
@@ -259,7 +284,11 @@ def test_a_mark_opens_the_quote_in_its_passage_and_says_who_and_when():
 def test_only_the_library_is_our_own_words_and_none_is_no_reviewer():
     other = replace(answered(), own_words=False)
     assert "Our own words" not in Tags(turn_html(other)).words
-    for reviewer, shown in (("none", "citation_reviewed_none"), ("", "citation_reviewed_none"), ("Dr A", "citation_reviewed")):
+    for reviewer, shown in (
+        ("none", "citation_reviewed_none"),
+        ("", "citation_reviewed_none"),
+        ("Dr A", "citation_reviewed"),
+    ):
         turn = answered(citations=(replace(CITATION, reviewed_by=reviewer),))
         assert say("en", shown, reviewer=reviewer) in Tags(turn_html(turn)).words
 
@@ -292,6 +321,14 @@ def test_a_place_shows_its_number_and_no_place_shows_none(language):
         assert here.name[language] in words and all(number in words for number in here.ambulance)
     for none in ("", "XX"):
         assert not re.search(r"\d", Tags(place_html(none, language)).words)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_list_of_places_begins_with_none_and_keeps_the_choice(language):
+    options = Tags(places_html("GB", language)).all("option")
+    assert options[0]["value"] == "" and len(options) == len(all_places()) + 1
+    assert [option["value"] for option in options if "selected" in option] == ["GB"]
+    assert [option["value"] for option in Tags(places_html("", language)).all("option") if "selected" in option] == [""]
 
 
 def test_both_languages_have_the_same_messages_with_the_same_fields():
@@ -342,7 +379,9 @@ def test_a_conversation_goes_on_and_only_redacted_words_are_in_its_state(monkeyp
     assert desk.find(held.token) is held and len(held.token) >= 32
     ask(desk, held, "I am a@example.org")
     turns = ask(desk, held, "and again a@example.org", country="GB", audience="clinician")
-    assert [turn.number for turn in held.turns] == [1, 2] and turns[-1].over and turns[-1].said.endswith("a@example.org")
+    assert (
+        [turn.number for turn in held.turns] == [1, 2] and turns[-1].over and turns[-1].said.endswith("a@example.org")
+    )
     assert len(held.state.messages) == 4 and "@" not in str(held.state)
     assert (held.state.country, held.state.audience) == ("GB", "clinician")
     assert "a@example.org" not in repr(held.redactor)

@@ -8,7 +8,7 @@ from agent.engines.scripted import ScriptedModel
 from agent.extract import extract
 from agent.generate import cut_sentences, fit, says_not_found, write
 from agent.prompts import prompts_hash, render_answer
-from agent.query import salient, standalone
+from agent.query import fragment, salient, standalone, unknown
 from agent.safetynet import signs
 from knowledge.errors import EngineError
 from knowledge.types import Passage
@@ -117,3 +117,16 @@ def test_the_safety_net_takes_the_bullets_of_the_help_sections_most_urgent_first
     found = signs("d", [today, other, elsewhere, help_now], "en")
     assert [sign.text for sign in found] == ["Call an ambulance for trouble breathing.", "Call for blue lips.", "Fever for over 4 days."]
     assert signs("none", [today], "en") == ()
+
+
+def test_a_word_no_page_holds_is_named_in_a_short_question_only():
+    library = {"antibiot", "babi", "pregnant", "take"}
+    assert unknown("Is Accutane an antibiotic?", library.__contains__) == ("Accutane",)
+    assert unknown("Can I take an antibiotic when pregnant?", library.__contains__) == ()
+    assert unknown("It randomly started happening", library.__contains__) == ()
+    assert unknown("Yesterday " + "walking along beaches with friends Accutane pastries bicycles " * 3, library.__contains__) == ()
+
+
+def test_a_fragment_points_back_and_names_little():
+    assert fragment("is that a narcotic?", "en") and fragment("那会传染吗？", "zh")
+    assert not fragment("Is shingles contagious for my newborn grandson at home?", "en")

@@ -1,0 +1,203 @@
+"""Every example of every rule, the same level in both languages, and how a conversation moves a level."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from agent.triage import triage
+from agent.types import Language, SafeText, Triage
+from knowledge.rules import load_examples
+
+PAIRS = tomllib.loads((Path(__file__).parent / "triage_pairs.toml").read_text(encoding="utf-8"))["pair"]
+
+
+def _triage(*texts: str, language: Language = "en", previous: Triage | None = None) -> Triage:
+    return triage([SafeText(text) for text in texts], language, previous=previous)
+
+
+@pytest.mark.parametrize("rule", sorted(load_examples()))
+def test_rule_fires_on_its_examples_and_on_no_other(rule: str) -> None:
+    wrong = []
+    for kind, by_language in load_examples()[rule].items():
+        for language in ("en", "zh"):
+            for text in by_language[language]:
+                fired = rule in {fired.id for fired in _triage(text, language=language).rules}
+                if fired is not (kind == "positive"):
+                    wrong.append((kind, text))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair["en"][:40])
+def test_same_level_in_both_languages(pair: dict[str, object]) -> None:
+    levels = [_triage(str(pair["en"])).level, _triage(str(pair["zh"]), language="zh").level]
+    assert levels[0] == levels[1]
+    assert levels[0] in pair["level"]  # type: ignore[operator]
+
+
+def test_there_are_enough_pairs() -> None:
+    assert len(PAIRS) >= 60
+
+
+def test_a_fired_rule_carries_what_a_reader_needs() -> None:
+    result = _triage("crushing chest pain and I am sweating")
+    first = result.rules[0]
+    assert (result.level, result.where, first.id) == ("emergency", "ambulance", "chest-pain-cardiac")
+    assert first.url.startswith("http") and first.year == 2024 and "MedlinePlus" in first.source
+    assert result.reason == first.reason and "ambulance" in first.advice
+    chinese = _triage("胸口压得难受，出冷汗", language="zh")
+    assert "急救电话" in chinese.rules[0].advice and chinese.level == "emergency"
+
+
+def test_rules_are_ordered_highest_first_and_urgent_says_the_hours() -> None:
+    levels = [rule.level for rule in _triage("chest pain down my left arm, and a dog bit me").rules]
+    assert levels[0] == "emergency" and levels == sorted(levels, key=["emergency", "urgent", "routine"].index)
+    assert _triage("a stray dog bit my hand").hours == 24
+    assert _triage("a runny nose").hours is None
+
+
+def test_no_symptom_is_self_care_and_says_so() -> None:
+    for text in ("what does metformin do?", "", "hello", "thank you!", "👍", "谢谢"):
+        result = _triage(text)
+        assert (result.level, result.has_symptom, result.rules) == ("self_care", False, ())
+        assert result.reason
+
+
+def test_unclear_asks_one_question_and_says_when_to_call() -> None:
+    result = _triage("my chest hurts")
+    assert result.level == "unclear" and result.question.count("?") == 1 and "ambulance" in result.reason
+    chinese = _triage("胸口不舒服", language="zh")
+    assert chinese.level == "unclear" and chinese.question.count("？") == 1 and "急救电话" in chinese.reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"),
+    [
+        ("yes", "emergency"),
+        ("Yes, it feels heavy and I'm sweating", "emergency"),
+        ("no, none of those", "urgent"),
+        ("I don't know", "urgent"),
+        ("what about vitamin D?", "urgent"),
+        ("it's crushing and goes down my arm", "emergency"),
+    ],
+)
+def test_the_answer_settles_an_unclear_level(answer: str, level: str) -> None:
+    assert _triage("my chest hurts", answer).level == level
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"), [("有", "emergency"), ("是的", "emergency"), ("都没有", "self_care"), ("没有这些", "self_care"), ("不知道", "urgent")]
+)
+def test_the_answer_settles_it_in_chinese(answer: str, level: str) -> None:
+    assert _triage("头疼得厉害", answer, language="zh").level == level
+
+
+def test_a_settled_question_is_not_asked_again() -> None:
+    assert _triage("my stomach hurts", "no").level == "self_care"
+    assert _triage("my stomach hurts", "no", "what should I eat?").level == "self_care"
+    assert _triage("my stomach hurts", "no", "now it is agony and my belly is rigid").level == "emergency"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my face drooped and my speech was slurred",
+        "I took 30 paracetamol tablets",
+        "he strangled me last night",
+        "I fainted while running",
+        "gran hit her head, she takes warfarin",
+        "crushing chest pain with sweating",
+        "a dog bit me",
+    ],
+)
+def test_a_level_never_falls_because_it_passed(text: str) -> None:
+    first = _triage(text)
+    for later in ("it has gone now", "all fine now, it passed", "no pain any more", "thanks!", "actually I feel better"):
+        after = _triage(text, later)
+        assert after.level == first.level, later
+        assert {rule.id for rule in first.rules} <= {rule.id for rule in after.rules}
+
+
+def test_said_at_once_that_it_passed_still_counts_for_sticky_rules() -> None:
+    for text in (
+        "my mouth drooped and I slurred for ten minutes, gone now",
+        "blacked out while running, fine now",
+        "took a whole bottle of pills, feel fine now",
+        "he choked me with his hands around my neck, I'm fine now",
+        "banged my head, on apixaban, feel fine now",
+    ):
+        assert _triage(text).level == "emergency", text
+    assert _triage("刚才嘴歪说话不清，现在好了", language="zh").level == "emergency"
+
+
+def test_a_corrected_fact_runs_the_rules_again() -> None:
+    assert _triage("my baby is 2 months old and has a fever").level == "emergency"
+    corrected = _triage("my son is 2 months old and has a fever", "sorry, he is 8 years old, not 2 months, and drinking fine")
+    assert corrected.level == "self_care" and corrected.facts.age_years == 8
+    chinese = _triage("孩子2个月，发烧", "说错了，孩子8岁，精神好", language="zh")
+    assert chinese.level == "self_care"
+    denied = _triage("chest pain and sweating", "sorry, I meant no chest pain, it's my knee that hurts")
+    assert denied.level == "self_care"
+
+
+def test_previous_is_a_floor_but_not_against_a_correction() -> None:
+    raised = Triage(level="urgent", reason="a model raised it", hours=24)
+    assert _triage("a runny nose", previous=raised).level == "urgent"
+    assert _triage("a runny nose", "sorry, I was wrong, it is just hay fever", previous=raised).level == "self_care"
+    assert _triage("chest pain and sweating", previous=raised).level == "emergency"
+    unclear = Triage(level="unclear", question="?")
+    assert _triage("a runny nose", previous=unclear).level == "self_care"
+
+
+def test_replaying_gives_the_same_answer() -> None:
+    told = ("my stomach hurts", "lower right, since this morning", "and I have a fever")
+    assert _triage(*told) == _triage(*told)
+
+
+def test_findings_add_up_over_messages() -> None:
+    assert _triage("I have a fever", "and a stiff neck with a bad headache").level == "emergency"
+    assert _triage("我发烧了", "脖子很硬，头痛", language="zh").level == "emergency"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this heat is killing me",
+        "dying for a coffee",
+        "my head is spinning with ideas",
+        "笑死我了",
+        "累死了",
+        "令人窒息的操作",
+        "I am drowning in emails",
+        "is PID curable?",
+        "can I take ibuprofen with paracetamol?",
+        "a cold for three days, no fever",
+        "chronic back ache, same as always for years",
+        "what is the dose of amoxicillin for pneumonia in adults?",
+        "In patients with chest pain, which score predicts infarction?",
+        "my dog ate chocolate",
+        "my character in the novel has a stroke",
+        "adult, fever 38.4 since yesterday with a cough, drinking well",
+    ],
+)
+def test_no_crying_wolf(text: str) -> None:
+    assert _triage(text).level in ("self_care", "routine")
+
+
+def test_an_ordinary_message_takes_under_five_milliseconds() -> None:
+    text = "58 year old man, chest tightness since this morning, no fever, takes metformin, worried about his heart"
+    _triage(text)
+    started = time.process_time()
+    for _ in range(50):
+        _triage(text)
+    assert (time.process_time() - started) / 50 < 0.010  # 5 ms wanted; twice that on a busy machine
+
+
+@pytest.mark.parametrize("text", ["chest pain " * 9_000, "胸口疼，" * 25_000, "no fever, " * 10_000, "\ud83d " * 1000, "3 weeks old " * 8_000])
+def test_very_long_messages(text: str) -> None:
+    started = time.process_time()
+    assert _triage(text).level in ("emergency", "urgent", "unclear", "routine", "self_care")
+    assert time.process_time() - started < 8
