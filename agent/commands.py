@@ -154,7 +154,7 @@ def serve(host: str | None, port: int | None, **engine: Any) -> None:
     settings = load(host=host, port=port, **engine)
     if settings.engine == "llamacpp" and _in_catalogue(settings.model) and weights.path(settings.model, settings.home) is None:
         weights.fetch(settings.model, settings.home, progress=_steps())
-    serve_chat(settings)
+    serve_chat(settings, progress=_bar("passages"))
 
 
 @click.group()

@@ -33,9 +33,12 @@ def because(triage: Triage, *, language: Language) -> str:
 
 
 def rule_lines(rules: tuple[FiredRule, ...], *, language: Language, most: int = 3) -> list[str]:
-    """The rules that decided, with source and year, so that a reader can check them."""
+    """The rules that decided, with who says so and when, so that a reader can check them.
+
+    The page's title stays behind its link: "When to call 999" above an answer to somebody in Canada is a wrong number.
+    """
     return [
-        say(language, "rule_source" if rule.year else "rule_source_undated", rule=rule.id, source=rule.source,
+        say(language, "rule_source" if rule.year else "rule_source_undated", rule=rule.id, source=rule.source.split(": ")[0],
             year=rule.year, url=rule.url)
         for rule in rules[:most]
     ]  # fmt: skip

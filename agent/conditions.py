@@ -100,7 +100,12 @@ def _term(term: str, case: Case, sticky: bool) -> bool:
 
 
 def build_case(
-    findings: Sequence[Sequence[Finding]], facts: Facts, vitals: Vitals, specs: Mapping[str, FindingSpec], *, maybe: bool
+    findings: Sequence[Sequence[Finding]],
+    facts: Facts,
+    vitals: Vitals,
+    specs: Mapping[str, FindingSpec],
+    *,
+    maybe: bool,
 ) -> Case:
     """The case of a conversation, from the findings of each of its messages."""
     sets: dict[str, set[str]] = {name: set() for name in ("now", *_WAYS)}

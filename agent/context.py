@@ -16,25 +16,37 @@ from agent.tokens import Token
 _REACH_EN, _REACH_ZH = 8, 14
 """Tokens after a negation that it can still deny; NegEx uses 5 words, lists of patients run a little longer."""
 _NEAR = 4
+_LIST = 120
+"""Most tokens that a denied list runs on for."""
 _BARE = 6
 """Most words in a list item that carries the negation of the list on ("no fever, stiff neck, or rash")."""
 
-_LIVELY = frozenset(
-    ["i", "i'm", "im", "i've", "ive", "i'd", "my", "me", "he", "she", "he's", "she's", "his", "her", "we", "our", "it", "it's", "its", "they", "is", "am", "are", "was", "were", "has", "have", "had", "do", "does", "did", "now", "since", "for", "started", "start", "keeps", "feel", "feels", "a", "bit", "some", "very", "really", "today", "yesterday", "but", "can't", "cannot", "cant", "also", "still", "just", "getting", "got", "gets", "went", "woke", "then", "when", "after", "我", "他", "她", "现", "今", "昨", "很", "有", "是", "但", "还", "又"]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LIVELY = _words(
+    "i i'm im i've ive i'd my me he she he's she's his her we our it it's its they is am are was were "
+    "has have had do does did now since for started start keeps feel feels a bit some very really today "
+    "yesterday but can't cannot cant also still just getting got gets went woke then when after 我 他 她 现 "
+    "今 昨 很 有 是 但 还 又"
 )
-_TURNS = frozenset(
-    ["i", "i'm", "im", "i've", "ive", "my", "he", "she", "he's", "she's", "his", "her", "the", "it", "it's", "now", "then", "is", "was", "am", "have", "has", "had", "feels", "feel", "started", "also", "keeps", "we", "they", "can't", "cannot", "cant", "there", "this", "that"]
+_TURNS = _words(
+    "i i'm im i've ive my he she he's she's his her the it it's now then is was am have has had feels "
+    "feel started also keeps we they can't cannot cant there this that"
 )
-_ASKS = frozenset(
-    ["is", "are", "can", "could", "does", "do", "did", "will", "would", "should", "what", "what's", "whats", "how", "why", "when", "which", "who", "where", "isn't", "isnt", "doesn't", "any", "may", "might", "whether"]
+_ASKS = _words(
+    "is are can could does do did will would should what what's whats how why which who where isn't isnt "
+    "doesn't may might whether"
 )
 
-_DOES = frozenset(
-    "barely hardly eat drink walk speak feel only still just not move see hear bend talk swallow breathe stand bear weight "
-    "keep tolerate finish sleep be get make sit lie touch manage".split()
+_DOES = _words(
+    "barely hardly eat drink walk speak feel only still just not move see hear bend talk swallow breathe "
+    "stand bear weight keep tolerate finish sleep be get make sit lie touch manage"
 )
 """After "can", these make a note of what somebody can do ("can walk") and no question."""
-_OPENINGS = frozenset("so and but ok okay also hi hello hey doctor please well oh just thanks then yes no right alright".split())
+_OPENINGS = _words("so and but ok okay also hi hello hey doctor please well oh just thanks then yes no right alright")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +102,10 @@ class Context:
         self._hypothetical = self._mark_forward(cues.get("hyp", ()))
         self._feared = self._mark_forward(cues.get("fear", ()))
         self._mark_questions()
-        for name in ("about", "fiction"):
-            for match in cues.get(name, ()):
-                start, end = self._sentences[match.first] if name == "fiction" else self._clauses[match.first]
-                target = self._hypothetical if name == "fiction" else self._feared
-                target[start:end] = [True] * (end - start)
+        for start, end in {self._clauses[match.first] for match in cues.get("about", ())}:
+            self._feared[start:end] = [True] * (end - start)
+        for start, end in {self._sentences[match.first] for match in cues.get("fiction", ())}:
+            self._hypothetical[start:end] = [True] * (end - start)
         self._idiom = {i for match in cues.get("idiom", ()) for i in range(match.first, match.last)}
         self._family, self._other = self._mark_people(cues)
         self._mine = {match.last for match in cues.get("mine", ())}
@@ -153,7 +164,7 @@ class Context:
     def _list_end(self, place: int, *, deny: bool, chinese: bool) -> int:
         """Where the list that began in the clause before `place` ends; `place` when there is none."""
         stop, closed = place, deny
-        while stop < len(self._tokens):
+        while stop < min(len(self._tokens), place + _LIST):
             token = self._tokens[stop]
             if token.pause not in (",", "，", "、") or (stop != self._sentences[stop][0] and not self._bare(stop)):
                 break
@@ -190,6 +201,8 @@ class Context:
             if match.first in off:
                 continue
             start, end = self._clauses[match.first]
+            if past[start]:
+                continue
             now = min((i for i in range(start, end) if i in self._now), default=end)
             if now < match.first:
                 continue
@@ -198,11 +211,13 @@ class Context:
             _, end = self._clauses[match.last - 1]
             stop = end
             while stop < len(self._tokens) and self._tokens[stop].sentence == self._tokens[match.first].sentence:
+                if stop - end > _LIST:
+                    break
                 if not self._bare(stop):
                     break
                 stop = self._clauses[stop][1]
             for place in range(match.last, stop):
-                if place in self._now or place in self._breaks:
+                if place in self._now or place in self._breaks or past[place]:
                     break
                 past[place] = True
         return past
@@ -231,9 +246,13 @@ class Context:
             while lead < end - 1 and lead < start + 3 and self._tokens[lead].raw in _OPENINGS:
                 lead += 1
             after = self._tokens[lead + 1].raw if lead + 1 < end else ""
-            if self._tokens[lead].raw in _ASKS and after not in _DOES and not any(i in self._real for i in range(start, end)):
+            if (
+                self._tokens[lead].raw in _ASKS
+                and after not in _DOES
+                and not any(i in self._real for i in range(start, end))
+            ):
                 for i in range(lead, self._sentences[start][1]):
-                    if i > lead and self._turns_real(i):
+                    if self._hypothetical[i] or (i > lead and self._turns_real(i)):
                         break
                     self._hypothetical[i] = True
             place = end
@@ -243,14 +262,12 @@ class Context:
         for match in cues.get("family", ()):
             _, end = self._sentences[match.first]
             for place in range(match.last, end):
-                if place in self._breaks or place in self._now:
+                if place in self._breaks or place in self._now or other[place]:
                     break
                 other[place] = True
-        for match in cues.get("died", ()):
-            start, end = self._clauses[match.first]
-            other[start:end] = [True] * (end - start)
-        for match in cues.get("pet", ()):
-            start, end = self._sentences[match.first]
+        spans = {self._clauses[match.first] for match in cues.get("died", ())}
+        spans |= {self._sentences[match.first] for match in cues.get("pet", ())}
+        for start, end in spans:
             other[start:end] = [True] * (end - start)
         me = bool(cues.get("me"))
         for name in ("kin_had", "kin"):
@@ -265,8 +282,13 @@ class Context:
         return family, other
 
     def _ends(self, matches: Sequence[Match], off: set[int]) -> list[int]:
-        """Places where something is said to be over, none of them denied."""
-        return [m.first for m in matches if m.first not in off and not self._negated[m.first] and m.first]
+        """The last place in each clause where something is said to be over and that is not denied."""
+        last: dict[int, int] = {}
+        for match in matches:
+            if match.first and match.first not in off and not self._negated[match.first]:
+                clause = self._clauses[match.first][0]
+                last[clause] = max(match.first, last.get(clause, 0))
+        return sorted(last.values())
 
 
 def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:

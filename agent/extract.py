@@ -32,7 +32,9 @@ def extract(
     min_units: int = 4,
     keep: Callable[[str], bool] = lambda text: True,
 ) -> tuple[Extract, ...]:
-    """At most `most` sentences that `keep` admits, chosen by words shared with the query (rarer words weigh more), rank and position."""
+    """None where no sentence holds a word of the question beyond the pages' own names: then none of them answers it.
+
+    Else at most `most` sentences that `keep` admits, chosen by words shared with the query (rarer words weigh more), rank and position."""
     candidates = [
         (place, order, sentence)
         for place, passage in enumerate(passages)
@@ -42,6 +44,10 @@ def extract(
     words = [frozenset(tokens(f"{passages[place].heading} {text}")) for place, _, text in candidates]
     frequency = Counter(word for held in words for word in held)
     asked = set(tokens(query))
+    named = {word for passage in passages for name in (passage.title, *passage.synonyms) for word in tokens(name)}
+    beyond = asked - named
+    if beyond and not any(beyond & held for held in words):
+        return ()
 
     def weight(word: str) -> float:
         return math.log(1 + len(candidates) / (1 + frequency[word]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
 
@@ -14,6 +15,8 @@ from knowledge.rules import FindingSpec, load_lexicon
 _CUE = "cue "
 _EXCEPT = "except "
 _UNLESS = "unless "
+_FAR = 60
+"""Most findings that one "gone now" can speak of."""
 _OFTEN = 2_000
 """Most findings kept from one text: beyond it a text is noise, and rules need one mention of each."""
 
@@ -53,9 +56,7 @@ def find(text: SafeText, language: Language) -> tuple[Finding, ...]:
             matches.append(match)
     covered = {name: {i for m in found for i in range(m.first, m.last)} for name, found in excepted.items()}
     matches = [
-        m
-        for m in matches
-        if not _excepted(m, covered.get(m.id)) and (m.id, tokens[m.first].sentence) not in undone
+        m for m in matches if not _excepted(m, covered.get(m.id)) and (m.id, tokens[m.first].sentence) not in undone
     ]
     cores = frozenset(i for m in matches for i in range(m.first, m.last) if i not in m.inside)
     symptoms = frozenset(i for m in matches if lexicon.findings[m.id].level for i in range(m.first, m.last))
@@ -82,11 +83,13 @@ def _longest(matches: Sequence[Match]) -> list[Match]:
 def _over(matches: Sequence[Match], context: Context) -> set[Match]:
     """What a "gone now" speaks of: what stands before it in its clause, else in its sentence, else in the one before."""
     over: set[Match] = set()
+    firsts = [match.first for match in matches]
     for place in context.over:
         clause, sentence = context.clause(place)[0], context.sentence(place)[0]
         before = context.sentence(sentence - 1)[0] if sentence else sentence
+        end = bisect_left(firsts, place)
         for start in (clause, sentence, before):
-            said = [m for m in matches if start <= m.first < place]
+            said = matches[max(bisect_left(firsts, start), end - _FAR) : end]
             if said:
                 over.update(said)
                 break

@@ -29,6 +29,7 @@ _PHRASE = re.compile(r"\d+(?:[.,:/]\d+)*|[a-z\u00c0-\u024f]+(?:'[a-z]+)*|[\u3400
 _COUNT = re.compile(r"#\d*")
 _MANY = 1000
 """A count of tablets stays below this; above it a number is a dose in milligrams or a year."""
+_LONGEST = 24
 _MISSPELT_FROM = 7
 """Shortest word whose spelling is guessed: below it, one letter's difference is often another word."""
 
@@ -133,7 +134,9 @@ class Matcher:
                 if not used:
                     continue
                 if ".." in item[1:] and not item.startswith(".."):
-                    raise KnowledgeError(f"Pattern {' '.join(items)!r} has a gap joined to a word", remedy="Add a space")
+                    raise KnowledgeError(
+                        f"Pattern {' '.join(items)!r} has a gap joined to a word", remedy="Add a space"
+                    )
                 if item.startswith(".."):
                     if not sets:
                         raise KnowledgeError(
@@ -205,7 +208,7 @@ class Matcher:
         if word in self._vocabulary or len(token.raw) < 3 or not token.raw.isascii():
             return word
         fixed = self._spelling.get(token.raw)
-        if fixed is None and len(token.raw) >= _MISSPELT_FROM and token.raw.isalpha():
+        if fixed is None and _MISSPELT_FROM <= len(token.raw) <= _LONGEST and token.raw.isalpha():
             fixed = self._guess(token.raw)
         return fixed or word
 
@@ -222,6 +225,9 @@ class Matcher:
             shorter = word[:cut] + word[cut + 1 :]
             if shorter in self._vocabulary and len(shorter) >= _MISSPELT_FROM - 1:
                 return shorter
+            known = self._deletes.get(shorter, "")
+            if len(known) == len(word) >= _MISSPELT_FROM + 1 and known[:cut] == word[:cut]:
+                return known  # one letter is another
             if cut + 1 < len(word):
                 swapped = word[:cut] + word[cut + 1] + word[cut] + word[cut + 2 :]
                 if swapped in self._vocabulary and len(swapped) >= _MISSPELT_FROM - 1:

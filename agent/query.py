@@ -18,10 +18,17 @@ _LEANS = {
 # Labels and guidelines give children's advice up to 12 and adults' from 12 or 16; the younger bound only adds a word.
 _CHILD_UNTIL = 12
 _WHOM = {"en": {"child": "child", "pregnant": "pregnancy"}, "zh": {"child": "儿童", "pregnant": "孕妇"}}
-_FEW = 4
+_FEW, _BARE = 4, 2
 _LONG = 60
-_SHORT, _FOREIGN = 12, 2
-_FORMS = ("ly", "ing", "ed", "ness", "able")
+_FOREIGN = 2
+# International nonproprietary names end in stems (WHO, Stem Book 2018); these are common and no ordinary word's ending.
+_NAME = re.compile(
+    r"(?<=[a-z,;:] )[A-Z][a-z]{3,}|\b[A-Za-z]{2,}(?:mab|nib|pril|sartan|statin|cillin|azole|prazole|oxetine|triptan|tidine|dipine|olol|"
+    r"profen|coxib|gliptin|gliflozin|glutide|parin|xaban|caine|mycin|cycline|floxacin|ciclovir|cyclovir|tretinoin|retinoin|ccutane)\b"
+)
+_EXPLETIVE = re.compile(
+    r"\b(?:is|would|was) it (?:ok|okay|possible|safe|normal|bad|common|true|fine|alright|all right|good|better)\b", re.I
+)
 
 
 def standalone(message: str, earlier: Sequence[str], *, topic: str, language: Language) -> str:
@@ -31,7 +38,7 @@ def standalone(message: str, earlier: Sequence[str], *, topic: str, language: La
     """
     query = salient(message)
     own = tokens(query)
-    leans = bool(_LEANS[language].search(query)) or len(own) < _FEW
+    leans = bool(_LEANS[language].search(_EXPLETIVE.sub("", query))) or len(own) < _FEW
     if not earlier or not leans or len(own) > _LONG or (topic and set(tokens(topic)) & set(own)):
         return query
     return "\n".join(part for part in (topic, query, salient(earlier[-1])) if part)
@@ -39,18 +46,18 @@ def standalone(message: str, earlier: Sequence[str], *, topic: str, language: La
 
 def fragment(message: str, language: Language) -> bool:
     """Whether a message points back at something and names little itself ("is that a narcotic?")."""
-    return bool(_LEANS[language].search(message)) and len(tokens(message)) <= _FEW
+    return bool(_LEANS[language].search(_EXPLETIVE.sub("", message))) and len(tokens(message)) <= _BARE
 
 
 def unknown(query: str, known: Callable[[str], bool]) -> tuple[str, ...]:
-    """The one or two words of a short question that no passage holds ("accutane"): nothing can be said of them.
+    """The one or two names in a question that no passage holds ("accutane"): nothing can be said of them.
 
-    A story has many words that a library need not hold, so a long message gives none; nor do adverbs and verb forms.
+    A name is a word with a capital inside a sentence or a medicine's ending; other words a library need not hold.
     """
-    if len(tokens(query)) > _SHORT:
-        return ()
-    words = [word for word in re.findall(r"[A-Za-z][A-Za-z-]{4,}", query) if not word.lower().endswith(_FORMS)]
-    foreign = dict.fromkeys(word for word in words if (stems := tokens(word)) and not any(known(stem) for stem in stems))
+    names = _NAME.findall(query)
+    foreign = dict.fromkeys(
+        name for name in names if (stems := tokens(name)) and not any(known(stem) for stem in stems)
+    )
     return tuple(foreign) if len(foreign) <= _FOREIGN else ()
 
 

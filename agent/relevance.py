@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from knowledge.types import Passage
 from retrieval.tokenize import tokens
@@ -21,19 +21,23 @@ _PHRASES = re.compile(r"[,，、;；()（）/]|\band\b|\bor\b|和|与")
 _OF_BEST = 0.7
 
 
-def bearing(query: str, hits: Sequence[Hit], *, least: float) -> tuple[Hit, ...]:
+def bearing(query: str, hits: Sequence[Hit], *, least: float, rules: Collection[str] = ()) -> tuple[Hit, ...]:
     """The hits whose relevance is at least `least` and not far below the best one's, in order."""
-    scored = [(relevance(query, hit), hit) for hit in hits]
+    scored = [(relevance(query, hit, rules=rules), hit) for hit in hits]
     best = max((score for score, _ in scored), default=0.0)
     return tuple(hit for score, hit in scored if score >= max(least, _OF_BEST * best))
 
 
-def relevance(query: str, hit: Hit) -> float:
-    """0 to 1: nearness of the vectors, share of the query's words held, and whether its page's subject is named."""
+def relevance(query: str, hit: Hit, *, rules: Collection[str] = ()) -> float:
+    """0 to 1: nearness of the vectors, share of the query's words held, and whether its page's subject is named.
+
+    `rules` are the ids of the triage rules that fired: a page that lists one of them is about what was told, whatever
+    words were used for it.
+    """
     near = 0.0
     if hit.dense is not None:
         near = min(1.0, max(0.0, (hit.dense - _COSINE_LOW) / (_COSINE_HIGH - _COSINE_LOW)))
-    named = subject(query, hit.passage)
+    named = 1.0 if set(rules) & set(hit.passage.red_flags) else subject(query, hit.passage)
     score = _NEAR * near + _WORDS * coverage(query, hit.passage) + _SUBJECT * named
     # A page none of whose names was said has to be very near to be meant.
     return score if named or near >= _VERY_NEAR else _UNNAMED * score

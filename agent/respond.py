@@ -73,16 +73,16 @@ def answer(
     stopped = cancel is not None and cancel.is_set()
     if sum(claim.supported for claim in spoken.claims) >= _ENOUGH or stopped:
         return
+    began = perf_counter()
     quotable = quotable or (tuple(passages) if spoken.fault else ())
-    spoken.declined = spoken.declined or not quotable
-    if not spoken.declined:
-        began = perf_counter()
+    found = () if spoken.declined else extract.extract(question, quotable, keep=lambda text: fits(text, facts, language))
+    spoken.declined = not found
+    if found:
         spoken.route = "extractive"
-        note = "model_failed" if spoken.fault else "quoted_only"
-        yield _add(spoken, say(language, note), start="\n\n")
-        for item in extract.extract(question, quotable, keep=lambda text: fits(text, facts, language)):
+        yield _add(spoken, say(language, "model_failed" if spoken.fault else "quoted_only"), start="\n\n")
+        for item in found:
             yield from _cite(spoken, item.text, quotable[item.passage], item.text, start="\n- ")
-        spoken.timings["extraction"] = perf_counter() - began
+    spoken.timings["extraction"] = perf_counter() - began
 
 
 def safety_net(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from agent.conditions import FLAGS, Case, Condition, build_case, parse
-from agent.facts import age_said, corrects, maybe_pregnant, read_facts
+from agent.facts import age_said, corrects, read_facts
 from agent.findings import find
+from agent.pregnancy import maybe_pregnant
 from agent.tokens import simplified
 from agent.types import Facts, Finding, FiredRule, Language, Level, SafeText, Triage
 from agent.vitals import read_vitals
@@ -19,20 +20,24 @@ _RANK: dict[str, float] = {"self_care": 0, "routine": 1, "unclear": 1.5, "urgent
 _WHERE = {"ambulance": 0, "maternity": 1, "hospital": 2, "": 3}
 _TODAY = 24
 _YES = re.compile(
-    r"\W*(?:yes|yeah|yep|yup|y|i do|he does|she does|it does|it is|i am|both|all of (?:them|these|those)|some of (?:them|those)|a bit of|"
+    r"\W*(?:yes|yeah|yep|yup|y|i do|he does|she does|it does|it is|i am|both|all of (?:them|"
+    r"these|those)|some of (?:them|those)|a bit of|"
     r"有|是|是的|嗯|对|对的|有的|有一点|有点|都有|会|确实)(?![a-z一-鿿])",
     re.IGNORECASE,
 )
 _NO = re.compile(
-    r"\W*(?:no|nope|nah|none|neither|nothing|not at all|no,? none|n|negative|i don'?t|(?:s?he|it) doesn'?t|not really|没有|没|都没有|都没|无|不是|不|没有这些|没出现|没有的|并没有)"
-    r"(?![a-z一-鿿])|\W*(?:none|neither) of|\W*(?:这些)?(?:都|以上都|全都|也都|一个都)(?:没有|没|不)|\W*没有(?:这些|以上|你说|上述|那些|其他)",
+    r"\W*(?:no(?! idea| clue| way)|nope|nah|none|neither|nothing|not at all|n|negative|not really"
+    r"|i don'?t(?! know| think| understand| remember| want)|(?:s?he|it) doesn'?t"
+    r"|没有|没|都没有|都没|无|不是|不|没有这些|没出现|没有的|并没有)(?![a-z一-鿿])"
+    r"|\W*(?:none|neither) of|\W*(?:这些)?(?:都|以上都|全都|也都|一个都)(?:没有|没|不)"
+    r"|\W*没有(?:这些|以上|你说|上述|那些|其他)",
     re.IGNORECASE,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    rules: tuple[tuple[RuleSpec, tuple[Condition, ...]], ...]
+    rules: tuple[tuple[RuleSpec, tuple[Condition, ...], tuple[Condition, ...]], ...]
     unless: dict[str, tuple[Condition, ...]]
     raises: tuple[tuple[Condition, str, str], ...]
 
@@ -53,7 +58,14 @@ class _Step:
 def _rules() -> _Rules:
     data, known = load_triage(), {*load_lexicon().findings, *FLAGS}
     return _Rules(
-        rules=tuple((rule, tuple(parse(text, known=known) for text in rule.when)) for rule in data.rules),
+        rules=tuple(
+            (
+                rule,
+                tuple(parse(text, known=known) for text in rule.when),
+                tuple(parse(text, known=known) for text in rule.unless),
+            )
+            for rule in data.rules
+        ),
         unless={name: tuple(parse(text, known=known) for text in q.unless) for name, q in data.questions.items()},
         raises=tuple((parse(when, known=known), low, high) for when, low, high in data.raises),
     )
@@ -66,23 +78,24 @@ def triage(history: Sequence[SafeText], language: Language, *, previous: Triage 
     but where a message corrects a fact, and a question left open becomes urgent. `previous` is a floor, for a level
     that something else raised. Rules and the words shown are in `knowledge/rules/triage`.
     """
+    lexicon = load_lexicon()
     found = [find(text, language) for text in history]
+    plain = [simplified(text.text, lexicon.traditional) for text in history]
     step, facts = _Step(), Facts()
     corrected = False
     for end in range(1, len(history) + 1):
-        said = history[:end]
-        text = simplified(history[end - 1].text, load_lexicon().traditional)
+        text = plain[end - 1]
         corrected = corrects(text) or (facts.age_years is not None and age_said(text) not in (None, facts.age_years))
         if corrected:
             found = _without_denied(found, end - 1)
         heard = [finding for message in found[:end] for finding in message]
-        facts = read_facts(said, language, heard)
+        facts = read_facts(history[:end], language, heard)
         case = build_case(
             found[:end],
             facts,
-            read_vitals([simplified(item.text, load_lexicon().traditional) for item in said]),
-            load_lexicon().findings,
-            maybe=any(maybe_pregnant(item.text) for item in said),
+            read_vitals(plain[:end]),
+            lexicon.findings,
+            maybe=any(maybe_pregnant(said) for said in plain[:end]),
         )
         step = _advance(step, case, found[:end], text, corrected=corrected)
     heard = [finding for message in found for finding in message]
@@ -102,9 +115,7 @@ def _without_denied(found: Sequence[tuple[Finding, ...]], last: int) -> list[tup
     ]
 
 
-def _advance(
-    old: _Step, case: Case, found: Sequence[Sequence[Finding]], text: str, *, corrected: bool
-) -> _Step:
+def _advance(old: _Step, case: Case, found: Sequence[Sequence[Finding]], text: str, *, corrected: bool) -> _Step:
     """The step after one more message: what the rules say, held up by what was already known."""
     settled = dict(old.settled)
     if old.question and old.level == "unclear":
@@ -128,8 +139,9 @@ def _judge(case: Case, found: Sequence[Sequence[Finding]], settled: dict[str, st
     data = load_triage()
     fired = [
         rule
-        for rule, conditions in _rules().rules
+        for rule, conditions, undone in _rules().rules
         if any(condition.holds(case, sticky=rule.sticky) for condition in conditions)
+        and not any(condition.holds(case) for condition in undone)
     ]
     symptoms = _symptoms(found)
     asks = [spec.ask for spec in symptoms if spec.ask and spec.id in case.now]
@@ -146,7 +158,7 @@ def _judge(case: Case, found: Sequence[Sequence[Finding]], settled: dict[str, st
         if name not in settled and not any(condition.holds(case) for condition in _rules().unless[name]):
             return _Step(level="unclear", text="", question=name, settled=settled, symptom=True)
     answered = [data.questions[name].no for name in asks if settled.get(name) == "no"]
-    levels = [spec.level for spec in symptoms if not (settled.get(spec.ask) == "no")] + answered
+    levels = [spec.level for spec in symptoms if settled.get(spec.ask) != "no"] + answered
     level = max(levels, key=lambda name: _RANK[name], default="self_care")
     text = level if symptoms else "no_symptom"
     for condition, low, high in _rules().raises:
@@ -193,14 +205,11 @@ def _result(step: _Step, language: Language, facts: Facts, findings: Sequence[Fi
         for rule in step.rules
     )
     first = fired[0] if fired and fired[0].level == step.level else None
-    if question is not None:
-        reason = question.calling[language]
-    else:
-        reason = first.reason if first else data.texts[step.text][language]
+    reason = first.reason if first else data.texts[step.text][language] if step.text else ""
     return Triage(
         level=step.level,
         rules=fired,
-        reason=reason,
+        reason=question.calling[language] if question else reason,
         where=first.where if first else "",
         hours=(first.hours if first else _TODAY) if step.level == "urgent" else None,
         question=question.ask[language] if question else "",

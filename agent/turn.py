@@ -38,6 +38,7 @@ from agent.types import (
     Triage,
     Urgency,
 )
+from knowledge import places
 from knowledge.errors import StoreError
 from retrieval.search import search
 from retrieval.types import Filters
@@ -71,6 +72,8 @@ def run_turn(
         safe = redactor.redact(message)
         said = (*(redactor.redact(told.text) for told in state.messages if told.role == "user"), safe)
         language = detect(safe.text, state.language)
+    # The place is what the person set or says, never what their language suggests.
+    state = replace(state, country=places.named(safe.text) or state.country)
     country = compose.place_of(state, settings.country)
     if unusable := _unusable(message, safe, language, settings.max_message):
         triage = state.triage or Triage(level="unclear")
@@ -110,7 +113,9 @@ def run_turn(
         found = search(
             agent.index, query, embedder=agent.embedder, filters=filters, k=settings.passages, per_document=2
         )
-        hits = answering(query, bearing(query, found.hits, least=settings.min_relevance), language)
+        fired = tuple(rule.id for rule in triage.rules)
+        near = bearing(query, found.hits, least=settings.min_relevance, rules=fired)
+        hits = answering(query, near, language)
     yield Status(say(language, "status_searching", count=found.searched))
     record = _opening(agent, safe, triage, policy, query=query, passages=[hit.passage.id for hit in hits])
     try:
@@ -138,8 +143,8 @@ def run_turn(
     spoken = respond.Spoken()
     passages = tuple(hit.passage for hit in hits)
     foreign = unknown(safe.text, agent.index.bm25.known)
-    best = max(relevance(query, hit) for hit in hits)
-    quotable = tuple(hit.passage for hit in hits if relevance(query, hit) >= _QUOTED * best)
+    best = max(relevance(query, hit, rules=fired) for hit in hits)
+    quotable = tuple(hit.passage for hit in hits if relevance(query, hit, rules=fired) >= _QUOTED * best)
     if policy.caution:
         yield from respond.note(spoken, policy.caution)
     yield from respond.answer(

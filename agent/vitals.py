@@ -7,17 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 _N = r"(\d{1,3}(?:[.,]\d{1,2})?)"
-_GLUE = r"[\s:：=~≈约是为在到了有至达only]{0,4}(?:(?:is|was|of|at|about|around|reads?|reading|showed|shows|down to|up to|over|under|says|测|只有|高达|低到|降到|升到)[\s:：]{0,2}){0,3}"
+_GLUE = (
+    r"[\s:：=~≈约是为在到了有至达only]{0,4}(?:(?:is|was|of|at|about|around|reads?|reading|showed|"
+    r"shows|down to|up to|over|under|says|测|只有|高达|低到|降到|升到)[\s:：]{0,2}){0,3}"
+)
 _SPO2 = re.compile(
-    rf"(?:spo2|sp02|o2\s?sats?|sats?|saturation|oxygen(?: level| saturation| sats?)?|pulse ox(?:imeter)?|血氧(?:饱和度)?|氧饱和度?){_GLUE}{_N}\s?%?"
+    r"(?:spo2|sp02|o2\s?sats?|sats?|saturation|oxygen(?: level| saturation| sats?)?|pulse ox(?:imeter)"
+    rf"?|血氧(?:饱和度)?|氧饱和度?){_GLUE}{_N}\s?%?"
 )
 _PULSE = re.compile(
-    rf"(?:(?<![a-z])(?:hr|heart rate|heart ?beat|pulse(?! ox)|bpm)|心率|脉搏|心跳){_GLUE}(\d{{2,3}})(?![\d%/.]|\s?(?:years|days|hours))"
-    r"|\b(?:heart|pulse)\b[^\d.,;\n]{1,30}?\b(?:at|to|around|over|about)\s(\d{2,3})(?![\d%/.]|\s?(?:years|yrs|days|hours|mg))"
+    rf"(?:(?<![a-z])(?:hr|heart rate|heart ?beat|pulse(?! ox)|bpm)|心率|脉搏|心跳){_GLUE}(\d{{2,3}})"
+    r"(?![\d%/.]|\s?(?:years|days|hours))"
+    r"|\b(?:heart|pulse)\b[^\d.,;\n]{1,30}?\b(?:at|to|around|over|about)\s(\d{2,3})(?![\d%/.]|"
+    r"\s?(?:years|yrs|days|hours|mg))"
     r"|(?<![\d./])(\d{2,3})\s?(?:bpm|beats (?:per|a) minute|次[/每]分|下[/每]分)"
 )
 _PRESSURE = re.compile(r"(?<![\d/.])(\d{2,3})\s?(?:/|over|\\)\s?(\d{2,3})(?![\d/]|\s?(?:mg|ml|mcg))")
-_PRESSURE_ZH = re.compile(r"(?:血压|高压|收缩压)[^\d。，]{0,6}(\d{2,3})(?:[^\d。]{1,6}(?:低压|舒张压)?[^\d。]{0,3}(\d{2,3}))?")
+_PRESSURE_ZH = re.compile(
+    r"(?:血压|高压|收缩压)[^\d。，]{0,6}(\d{2,3})(?:[^\d。]{1,6}(?:低压|舒张压)?[^\d。]{0,3}(\d{2,3}))?"
+)
 _BREATHS = re.compile(
     rf"(?:(?<![a-z])(?:rr|resp(?:iratory)? rate|resps?|breathing rate)|呼吸(?:频率)?){_GLUE}(\d{{2,3}})(?![\d%/.])"
     r"|(?<!\d)(\d{2,3}) breaths"
@@ -29,12 +37,20 @@ _CELSIUS = re.compile(
     rf"(?<![\d.]){_N}\s?(?:°\s?c|℃|º\s?c|degrees? c|deg c|celsius|摄氏度|c(?![a-z]))"
     r"|(?<![\d.])(3\d|4[0-3])[度℃](\d)?(?!\d)"
 )
-_FAHRENHEIT = re.compile(r"(?<![\d.])(9\d|1[01]\d)(\.\d{1,2})?\s?(?:°\s?f|℉|º\s?f|degrees? f|deg f|fahrenheit|f(?![a-z])|华氏)")
+_FAHRENHEIT = re.compile(
+    r"(?<![\d.])(9\d|1[01]\d)(\.\d{1,2})?\s?(?:°\s?f|℉|º\s?f|degrees? f|deg f|fahrenheit|f(?![a-z])"
+    r"|华氏)"
+)
 _BARE = re.compile(
-    r"(?:temp(?:erature)?|fever|feverish|burning up|running a|t(?=[ :=]\s?3)|rectal(?:ly)?|体温|temperature|发烧|发热|高烧|低烧|烧到?|烧)"
+    r"(?:temp(?:erature)?|fever|feverish|burning up|running a|t(?=[ :=]\s?3)|rectal(?:ly)?|体温|"
+    r"temperature|发烧|发热|高烧|低烧|烧到?|烧)"
     r"[^\d\n.!?。！？;；]{0,24}?(?<![\d.])(3\d(?:[.,]\d{1,2})?|4[0-3](?:[.,]\d{1,2})?|9[5-9](?:\.\d)?|10[0-8](?:\.\d)?)"
     r"(?![\d%/.]|\s?(?:years?|yrs?|days?|hours?|weeks?|months?|minutes?|mg|ml|bpm|岁|天|小时|周|个|分|年))"
     r"|(?<![\d./])(3[5-9][.,]\d|4[0-2][.,]\d)(?=\s?(?:fever|temp|°|degrees?|,|;|，|。|\.|$|的))"
+)
+_HAN = "零一二三四五六七八九"
+_HUNDREDS = re.compile(
+    r"([一二])百(零[一二三四五六七八九]|[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九]?)"
 )
 
 
@@ -55,7 +71,7 @@ def read_vitals(texts: Sequence[str]) -> Vitals:
     """The vital signs of a conversation's messages, oldest first; a later message replaces an earlier value."""
     vitals = Vitals()
     for text in texts:
-        vitals = _read(text.lower(), vitals)
+        vitals = _read(_HUNDREDS.sub(_digits, text.lower()), vitals)
     return vitals
 
 
@@ -91,6 +107,21 @@ def _read(text: str, old: Vitals) -> Vitals:
     if temperature is not None:
         found["temperature"] = temperature
     return replace(old, **found)
+
+
+def _digits(match: re.Match[str]) -> str:
+    """一百八十, 一百八 and 一百零五 in digits."""
+    hundred, rest = match.group(1), match.group(2)
+    tens, _, ones = rest.partition("十")
+    if not rest:
+        value = 0
+    elif "十" in rest:
+        value = (_HAN.index(tens) if tens else 1) * 10 + (_HAN.index(ones) if ones else 0)
+    elif rest[0] == "零":
+        value = _HAN.index(rest[1]) if len(rest) > 1 else 0
+    else:
+        value = _HAN.index(rest[0]) * 10
+    return str(_HAN.index(hundred) * 100 + value)
 
 
 def _temperature(text: str) -> float | None:

@@ -110,10 +110,12 @@ class Desk:
             ages = sorted(self._open.values(), key=lambda held: held.used)
             surplus = max(0, len(ages) - MOST)
             late = [held for held in ages if now - held.used > (CLOSED_S if held.closed else IDLE_S)]
-            gone = {held.token: held for held in (*late, *ages[:surplus]) if not held.lock.locked()}
+            gone = {held.token: held for held in (*late, *ages[:surplus])}
             for token in gone:
                 del self._open[token]
             kept = {held.session for held in self._open.values()}
+        for held in gone.values():
+            held.cancel.set()
         for session in {held.session for held in gone.values()} - kept:
             self.forgotten(session)
 
@@ -214,7 +216,8 @@ class Desk:
                 yield turn
         except GeneratorExit:
             # Nobody reads any more, but what was said stays said: the page may come back.
-            held.state = _remembered(held, state, turn, message)
+            if not turn.over:
+                held.state = _remembered(held, state, turn, message)
             raise
         finally:
             if held in self._writing:

@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,8 @@ import click
 from agent.app import view
 from agent.app.desk import Conversation, Desk, failed
 from agent.app.guard import Guard
-from agent.build import Agent, Progress, build_agent
+from agent.app.opening import Opening
+from agent.build import Agent, Progress
 from agent.config import Settings
 from agent.messages import say
 from agent.types import Audience, Language
@@ -64,76 +64,6 @@ def serve(settings: Settings, *, progress: Progress | None = None) -> None:
     finally:
         desk.stop_all()
         _within(_END_S, lambda: demo.close(verbose=False), opening.close)
-
-
-class Opening:
-    """The agent as it is being opened in the background, with every part used once, so that nobody waits for it.
-
-    A failure to open is raised by `agent`.
-    """
-
-    def __init__(self, settings: Settings, *, progress: Progress | None = None) -> None:
-        self._settings, self._progress = settings, progress
-        self._agent: Agent | None = None
-        self._fault: BaseException | None = None
-        self._ready, self._loaded = threading.Event(), threading.Event()
-        threading.Thread(target=self._open, name="open-agent", daemon=True).start()
-
-    def agent(self) -> Agent:
-        """The agent, waiting until it is open."""
-        self._ready.wait()
-        if self._agent is None:
-            raise self._fault or RuntimeError("The agent did not open")
-        return self._agent
-
-    def load(self) -> None:
-        """Start reading the model's weights, where the engine can; returns at once."""
-        threading.Thread(target=self._load, name="load-model", daemon=True).start()
-
-    def loading(self) -> bool:
-        """Whether the weights are still being read."""
-        return not self._loaded.is_set()
-
-    def close(self) -> None:
-        """Free the weights."""
-        if self._agent is not None:
-            self._agent.close()
-
-    def _open(self) -> None:
-        try:
-            agent = build_agent(self._settings, progress=self._progress)
-            warm_up(agent)
-            self._agent = agent
-        except BaseException as fault:
-            self._fault = fault
-        finally:
-            self._ready.set()
-
-    def _load(self) -> None:
-        try:
-            load = getattr(self.agent().model, "load", None)
-            if load is not None:
-                load()
-        except Exception as fault:
-            # The first question meets the same fault and answers with the sources' own sentences.
-            click.echo(f"The language model cannot be used: {fault}", err=True)
-        finally:
-            self._loaded.set()
-
-
-def warm_up(agent: Agent) -> None:
-    """Use every stage before the model once, in both languages; nothing is recorded."""
-    from agent.policy import decide
-    from agent.privacy import Redactor
-    from agent.triage import triage
-    from retrieval.search import search
-    from retrieval.types import Filters
-
-    for _, language in _LANGUAGES:
-        safe = Redactor(date.today()).redact(say(language, "example_1"))
-        found = triage((safe,), language)
-        decide(safe, (), language, found, country="", audience="patient")
-        search(agent.index, safe.text, embedder=agent.embedder, filters=Filters(language=language), k=1)
 
 
 def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: Desk | None = None) -> "gr.Blocks":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,6 +55,29 @@ def place(code: str) -> Place | None:
 def all_places() -> tuple[Place, ...]:
     """Every place, in the data's order. Raises KnowledgeError where the data is damaged."""
     return tuple(_load()[0].values())
+
+
+def named(text: str) -> str:
+    """The code of the one place that a text says somebody is in ("I'm in the UK", "我在香港", "Canada"); else "".
+
+    Only a bare name or a name after such words counts: a place that is merely mentioned is not where somebody is.
+    """
+    found = {code for code, pattern in _named() if pattern.search(text)}
+    return found.pop() if len(found) == 1 else ""
+
+
+@functools.cache
+def _named() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    patterns = []
+    for code, known in _load()[0].items():
+        words = {*known.name.values(), *known.short.values()} | {alias for alias, target in _ALIASES.items() if target == code}
+        names = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True) if word != "EN")
+        pattern = (
+            rf"^\W*(?:the )?(?:{names})\W*$|\b(?:i.?m|i am|we.?re|we are|i live|we live|living|currently) in (?:the )?(?:{names})\b"
+            rf"|(?:我|我们|人)(?:现在)?(?:住)?在(?:{names})"
+        )
+        patterns.append((code, re.compile(pattern, re.IGNORECASE)))
+    return tuple(patterns)
 
 
 def emergency_line(country: str, language: str) -> str:

@@ -52,7 +52,10 @@ class Lexicon:
 
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
-    """A triage rule. `when`: alternatives, each as `agent.conditions` reads it. Texts are by language."""
+    """A triage rule. `when`: alternatives as `agent.conditions` reads them; `unless`: any of these undoes it.
+
+    Texts are by language. `sticky`: what is said to be over counts as well.
+    """
 
     id: str
     level: str
@@ -63,6 +66,7 @@ class RuleSpec:
     where: str = ""
     hours: int | None = None
     sticky: bool = False
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,7 @@ def _rule(name: str, value: Mapping[str, Any], advice: Mapping[str, Any], source
         where=str(value.get("where", "")),
         hours=value.get("hours"),
         sticky=bool(value.get("sticky", False)),
+        unless=_strings(value.get("unless")),
     )
 
 

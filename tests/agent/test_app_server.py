@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from dataclasses import replace
 from types import SimpleNamespace
@@ -143,6 +144,33 @@ def test_an_emergency_does_not_wait_for_another_persons_answer(server, monkeypat
     for thread in threads:
         thread.join(timeout=20)
     assert len(slow) == 3
+
+
+def test_a_page_that_is_closed_midway_leaves_nothing_running(server, session, monkeypatch):
+    stopped = threading.Event()
+
+    def script(state, message, redactor, cancel):
+        yield Urgency(HOME, "**Home**")
+        assert cancel.wait(timeout=20)
+        stopped.set()
+        yield done(state, message, redactor)
+
+    run_as(monkeypatch, script)
+    client = server.client
+    with client.stream("GET", f"/gradio_api/heartbeat/{session}") as heart:
+        beats = heart.iter_lines()  # kept: httpx hangs up when nobody holds it
+        assert "ALIVE" in next(beats)
+        body = {"data": ["a cold", "", "en", "", "patient"], "fn_index": server.ask_index, "session_hash": session}
+        client.post("/gradio_api/queue/join", json=body).raise_for_status()
+        with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as lines:
+            next(line for line in lines.iter_lines() if "Home" in line)
+    assert stopped.wait(timeout=20), "nobody reads any more, and the model still writes"
+    (held,) = (held for held in server.desk._open.values() if held.session == session)
+    until = time.monotonic() + 10
+    while held.lock.locked() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not held.lock.locked() and held.closed
+    assert held.state.messages[0].text == "a cold"
 
 
 def test_a_page_whose_conversation_was_forgotten_is_told(server, session, monkeypatch):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -17,6 +19,7 @@ from agent.app.guard import HEADERS, MOST_BYTES, Guard, allowed
 from agent.app.markup import blocks, inline, link, marked, plain, web_address
 from agent.app.view import MOST_SAID, Turn, after, notice_html, place_html, places_html, tone, turn_html, turns_html
 from agent.app.web import _check_port
+from agent.compose import rule_lines
 from agent.config import Settings
 from agent.messages import messages, say
 from agent.types import (
@@ -219,7 +222,7 @@ def test_the_banner_has_words_a_colour_and_a_role(triage, crisis, expected, role
 
 
 def test_the_rule_behind_a_banner_is_small_print_with_a_link():
-    line = say("en", "rule_source", rule=RULE.id, source=RULE.source, year=RULE.year, url=RULE.url)
+    (line,) = rule_lines((RULE,), language="en")
     html = turn_html(Turn(1, "x", "en", triage=EMERGENCY, banner=f"**Call 999**\n\nWhy.\n\n{line}"))
     assert re.search(r'<p class="small">Rule chest-pain.*<a href="https://www.nhs.uk/x"', html)
 
@@ -385,6 +388,10 @@ def test_a_conversation_goes_on_and_only_redacted_words_are_in_its_state(monkeyp
     assert len(held.state.messages) == 4 and "@" not in str(held.state)
     assert (held.state.country, held.state.audience) == ("GB", "clinician")
     assert "a@example.org" not in repr(held.redactor)
+    turns = desk.answer(held, "third", language="en", country="", audience="patient")
+    assert next(turn for turn in turns if turn.over)
+    turns.close()  # the page left with the answer in its hand
+    assert len(held.state.messages) == 6 and held.state.messages[-1].text == "fine"
 
 
 def test_stop_ends_one_turn_and_no_other(monkeypatch):
@@ -568,8 +575,6 @@ def test_a_body_that_never_ends_is_cut_off():
 
 
 def _through_guard(scope, chunk=b""):
-    import asyncio
-
     sent = []
 
     async def app(scope, receive, send):
@@ -591,15 +596,14 @@ def _through_guard(scope, chunk=b""):
     return sent
 
 
-def test_a_taken_port_is_named_with_the_way_out(free_port):
-    import socket
-
-    _check_port(Settings(port=free_port))
+def test_a_taken_port_is_named_with_the_way_out():
     with socket.socket() as other:
-        other.bind(("127.0.0.1", free_port))
+        other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(ConfigError, match=rf"Port {free_port} .*--port {free_port + 1}"):
-            _check_port(Settings(port=free_port))
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"Port {port} .*--port {port % 65535 + 1}"):
+            _check_port(Settings(port=port))
+    _check_port(Settings(port=port))
     with pytest.raises(ConfigError, match="--host"):
         _check_port(Settings(host="no.such.host.invalid"))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.facts import corrects, maybe_pregnant, read_facts
+from agent.facts import corrects, read_facts
 from agent.findings import find
+from agent.pregnancy import maybe_pregnant
 from agent.types import Facts, SafeText
 from agent.vitals import read_vitals
 
@@ -76,7 +77,11 @@ def test_pregnancy(text: str, pregnant: bool | None, weeks: int | None) -> None:
 
 
 def test_a_late_period_is_a_reason_to_think_of_pregnancy() -> None:
-    assert maybe_pregnant("my period is two weeks late") and maybe_pregnant("停经40天") and not maybe_pregnant("period pain")
+    assert (
+        maybe_pregnant("my period is two weeks late")
+        and maybe_pregnant("停经40天")
+        and not maybe_pregnant("period pain")
+    )
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,9 @@ def test_places_are_code_points_of_the_text() -> None:
     assert text[_one(text, "fever").start :].startswith("fever")
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\n\n", "😀😀", "؟ مرحبا", "\ud800 chest pain \udfff", "\x00\x00", "...", "12 34", "[NAME-1]"])
+@pytest.mark.parametrize(
+    "text", ["", "   ", "\n\n", "😀😀", "؟ مرحبا", "\ud800 chest pain \udfff", "\x00\x00", "...", "12 34", "[NAME-1]"]
+)
 def test_odd_texts_never_raise(text: str) -> None:
     for finding in find(SafeText(text), "zh"):
         assert text[finding.start : finding.end] == finding.text
@@ -155,7 +157,16 @@ def test_odd_texts_never_raise(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["pain " * 20_000, "疼" * 100_000, "no " * 33_000, "chest pain, " * 8_400, "(" * 100_000, "a" * 100_000, "gone now. " * 10_000, "1" * 100_000],
+    [
+        "pain " * 20_000,
+        "疼" * 100_000,
+        "no " * 33_000,
+        "chest pain, " * 8_400,
+        "(" * 100_000,
+        "a" * 100_000,
+        "gone now. " * 10_000,
+        "1" * 100_000,
+    ],
 )
 def test_long_texts_take_linear_time(text: str) -> None:
     started = time.process_time()

@@ -119,14 +119,15 @@ def test_the_safety_net_takes_the_bullets_of_the_help_sections_most_urgent_first
     assert signs("none", [today], "en") == ()
 
 
-def test_a_word_no_page_holds_is_named_in_a_short_question_only():
-    library = {"antibiot", "babi", "pregnant", "take"}
-    assert unknown("Is Accutane an antibiotic?", library.__contains__) == ("Accutane",)
-    assert unknown("Can I take an antibiotic when pregnant?", library.__contains__) == ()
-    assert unknown("It randomly started happening", library.__contains__) == ()
-    assert unknown("Yesterday " + "walking along beaches with friends Accutane pastries bicycles " * 3, library.__contains__) == ()
+def test_a_name_no_page_holds_is_said_and_ordinary_words_are_not():
+    library = {"antibiot", "babi", "pregnant", "take", "ibuprofen"}
+    assert unknown("So is Accutane an antibiotic?", library.__contains__) == ("Accutane",)
+    assert unknown("can i take losartan with ibuprofen", library.__contains__) == ("losartan",)
+    assert unknown("Just to confirm I can take that stuff since the counter is closed", library.__contains__) == ()
+    assert unknown("It randomly started", library.__contains__) == ()
 
 
 def test_a_fragment_points_back_and_names_little():
     assert fragment("is that a narcotic?", "en") and fragment("那会传染吗？", "zh")
+    assert not fragment("Is it possible to get Bactrim instead of Macrobid?", "en")
     assert not fragment("Is shingles contagious for my newborn grandson at home?", "en")

@@ -13,6 +13,7 @@ from agent.types import Language, SafeText, Triage
 from knowledge.rules import load_examples
 
 PAIRS = tomllib.loads((Path(__file__).parent / "triage_pairs.toml").read_text(encoding="utf-8"))["pair"]
+MESSAGES = tomllib.loads((Path(__file__).parent / "triage_messages.toml").read_text(encoding="utf-8"))
 
 
 def _triage(*texts: str, language: Language = "en", previous: Triage | None = None) -> Triage:
@@ -36,6 +37,25 @@ def test_same_level_in_both_languages(pair: dict[str, object]) -> None:
     levels = [_triage(str(pair["en"])).level, _triage(str(pair["zh"]), language="zh").level]
     assert levels[0] == levels[1]
     assert levels[0] in pair["level"]  # type: ignore[operator]
+
+
+def _said(text: str) -> Triage:
+    return _triage(text, language="zh" if any("\u4e00" <= sign <= "\u9fff" for sign in text) else "en")
+
+
+@pytest.mark.parametrize("text", MESSAGES["emergency"])
+def test_an_emergency_told_sideways_is_found(text: str) -> None:
+    assert _said(text).level == "emergency"
+
+
+@pytest.mark.parametrize("text", MESSAGES["urgent"])
+def test_what_cannot_wait_is_found(text: str) -> None:
+    assert _said(text).level in ("urgent", "emergency")
+
+
+@pytest.mark.parametrize("text", MESSAGES["mild"])
+def test_what_can_wait_is_left_in_peace(text: str) -> None:
+    assert _said(text).level in ("self_care", "routine")
 
 
 def test_there_are_enough_pairs() -> None:
@@ -89,7 +109,14 @@ def test_the_answer_settles_an_unclear_level(answer: str, level: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "level"), [("有", "emergency"), ("是的", "emergency"), ("都没有", "self_care"), ("没有这些", "self_care"), ("不知道", "urgent")]
+    ("answer", "level"),
+    [
+        ("有", "emergency"),
+        ("是的", "emergency"),
+        ("都没有", "self_care"),
+        ("没有这些", "self_care"),
+        ("不知道", "urgent"),
+    ],
 )
 def test_the_answer_settles_it_in_chinese(answer: str, level: str) -> None:
     assert _triage("头疼得厉害", answer, language="zh").level == level
@@ -115,7 +142,13 @@ def test_a_settled_question_is_not_asked_again() -> None:
 )
 def test_a_level_never_falls_because_it_passed(text: str) -> None:
     first = _triage(text)
-    for later in ("it has gone now", "all fine now, it passed", "no pain any more", "thanks!", "actually I feel better"):
+    for later in (
+        "it has gone now",
+        "all fine now, it passed",
+        "no pain any more",
+        "thanks!",
+        "actually I feel better",
+    ):
         after = _triage(text, later)
         assert after.level == first.level, later
         assert {rule.id for rule in first.rules} <= {rule.id for rule in after.rules}
@@ -135,7 +168,9 @@ def test_said_at_once_that_it_passed_still_counts_for_sticky_rules() -> None:
 
 def test_a_corrected_fact_runs_the_rules_again() -> None:
     assert _triage("my baby is 2 months old and has a fever").level == "emergency"
-    corrected = _triage("my son is 2 months old and has a fever", "sorry, he is 8 years old, not 2 months, and drinking fine")
+    corrected = _triage(
+        "my son is 2 months old and has a fever", "sorry, he is 8 years old, not 2 months, and drinking fine"
+    )
     assert corrected.level == "self_care" and corrected.facts.age_years == 8
     chinese = _triage("孩子2个月，发烧", "说错了，孩子8岁，精神好", language="zh")
     assert chinese.level == "self_care"
@@ -196,7 +231,10 @@ def test_an_ordinary_message_takes_under_five_milliseconds() -> None:
     assert (time.process_time() - started) / 50 < 0.010  # 5 ms wanted; twice that on a busy machine
 
 
-@pytest.mark.parametrize("text", ["chest pain " * 9_000, "胸口疼，" * 25_000, "no fever, " * 10_000, "\ud83d " * 1000, "3 weeks old " * 8_000])
+@pytest.mark.parametrize(
+    "text",
+    ["chest pain " * 9_000, "胸口疼，" * 25_000, "no fever, " * 10_000, "\ud83d " * 1000, "3 weeks old " * 8_000],
+)
 def test_very_long_messages(text: str) -> None:
     started = time.process_time()
     assert _triage(text).level in ("emergency", "urgent", "unclear", "routine", "self_care")

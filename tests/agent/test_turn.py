@@ -91,10 +91,19 @@ def test_an_unknown_place_shows_labelled_numbers_and_never_guesses_from_the_lang
     assert "中国大陆 120" in answer.banner and "英国 999" in answer.banner
 
 
+def test_a_place_that_is_said_is_used_from_then_on(base):
+    agent, redactor = _agent(base), Redactor(date(2026, 11, 22))
+    first = _done(_events(agent, "my dad has crushing chest pain and is sweating", redactor=redactor))
+    second = _done(_events(agent, "we are in Canada", first.state, redactor))
+    assert second.state.country == "CA"
+    headline = second.answer.banner.splitlines()[0]
+    assert "911" in headline and "999" not in headline
+
+
 def test_a_crisis_is_met_with_reviewed_words_and_lines_and_no_model(base):
     agent = _agent(base)
     state = new_state(agent.settings, country="US")
-    answer = _done(_events(agent, "I want to kill myself tonight, I have the pills here", state)).answer
+    answer = _done(_events(agent, "I want to kill myself, I have the pills here", state)).answer
     assert (answer.kind, answer.level) == ("crisis", "emergency")
     assert "988" in answer.text and "911" in answer.banner and agent.model.requests == []
     assert "I am a program" in answer.text

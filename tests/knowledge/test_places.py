@@ -123,3 +123,15 @@ def test_unknown_place_labels_every_crisis_line():
     assert any(line.startswith("US: ") and "988" in line for line in lines)
     police = places.crisis_lines("", "en", kind="abuse")[0]
     assert "mainland China 110" in police
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("I'm in the UK", "GB"), ("Canada", "CA"), ("we live in Hong Kong", "HK"), ("我在香港", "HK"), ("中国大陆", "CN"),
+        ("我住在台湾，胸口疼", "TW"), ("my aunt in Canada had a stroke", ""), ("I like the UK", ""), ("", ""), ("US", "US"),
+        ("I'm in the UK, before that I am in Canada", ""),
+    ],
+)  # fmt: skip
+def test_a_place_is_known_when_somebody_says_they_are_there(text, code):
+    assert places.named(text) == code

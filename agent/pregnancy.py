@@ -1,0 +1,91 @@
+"""Whether somebody is pregnant, how far, or has just given birth."""
+
+from __future__ import annotations
+
+import re
+
+from agent.quantities import value
+
+_PREGNANT = re.compile(
+    r"(?<!not )(?<!n't )(?<!get )(?<!getting )(?<!got )\bpregnant\b|\b\d{1,2}\s?(?:weeks?|wks?)"
+    r" (?:pregnant|gestation|along)|\bg\d\s?p\d\b|\bexpecting (?:a baby|our|my|twins)"
+    r"|\bin (?:my|her|the) (?:first|second|third|1st|2nd|3rd) trimester|my (?:pregnancy|due date|"
+    r"baby bump|unborn)|antenatal|怀孕|孕妇|孕(?=\d)|孕[期早中晚周]|怀了|有孕|妊娠|胎动|预产期|"
+    r"大着肚子|身孕"
+)
+_NOT_PREGNANT = re.compile(
+    r"\b(?:not|isn't|isnt|aren't|never been|if (?:im|i'm|i am|i) not) (?:currently |even )?pregnant|"
+    r"no chance (?:of|i'?m) (?:being )?pregnan|negative pregnancy test|pregnancy test (?:was |"
+    r"is |came back )?negative"
+    r"|(?:没有|没|未|不是|不可能|并未)(?:怀孕|孕)|(?:if|when|before|after|trying to|try to|want to|"
+    r"planning to|able to|ability to) (?:i |you |we |she )?(?:am |are |is |'m |get |gets |got |"
+    r"become |be |getting )*pregnant|备孕|想怀孕|(?:如果|要是|避免|防止|能|会|是否|是不是|有没有可能|"
+    r"担心)怀孕"
+)
+_MAYBE_PREGNANT = re.compile(
+    r"(?:could|might|may|possibly|think) (?:i |she )?(?:be |am |is |'m )?pregnant|missed (?:my |"
+    r"a |her )?period|late period|period(?: is| was|'s)? (?:\w+ ){0,3}late|(?<!\d)\d{1,2} weeks? late|"
+    r"positive (?:pregnancy )?test|停经|月经(?:没来|推迟|晚了|迟了)|可能怀孕|可能是怀孕|验孕|"
+    r"两条杠"
+)
+_WEEKS = re.compile(
+        r"(\d{1,2})(?:\s?\+\s?\d|\s?(?:and a half|半))?\s?-?(?:weeks?|wks?|w)[\s-]?(?:pregnant|gestation|"
+        r"along|preg\b|into (?:my|the) pregnancy|with (?:my|our|twins))|(?:pregnant|pregnancy|gestation|"
+        r"expecting)[\s,(:]{1,3}(?:at |about |around |is |of )?(\d{1,2})\s?\+?\s?\d?\s?(?:weeks?|"
+        r"wks?|w\b)|\bat (\d{1,2}) (?:weeks?|wks?)\b(?! old)|怀?孕(?:期|了|妇)?[,，:：已]{0,2}(\d{1,2})"
+        r"\s?\+?\d?\s?周|怀孕(\d{1,2})(?:个)?(?:多)?周|(\d{1,2})周(?:的)?(?:孕|身孕)|(\d{1,2}) weeks?,? (?:and )"
+        r"?(?:bleeding|spotting)")  # fmt: skip
+_WEEKS_BUMP = re.compile(
+    r"\b(?:i'?m|i am|she'?s|she is) (?:now |about |only |just |nearly |almost )?(\d{1,2})(?:\s?\+\s?\d)"
+    r"? ?(?:weeks|wks)\b"
+    r"(?! (?:old|ago|into|in|out|post|after|since|sober|clean|of|on|late|away|from))"
+)
+_WEEKS_START = re.compile(
+    r"^\s*(\d{1,2})(?:\s?\+\s?\d)? ?(?:weeks|wks)(?! old| ago| of| after| post| since),? .{0,60}?\b(?:bleed|tummy|bump|kick|baby|waters|"
+    r"contraction|cramp|spotting)"
+)
+_MONTHS_PREGNANT = re.compile(
+    r"(\d{1,2}|two|three|four|five|six|seven|eight|nine) months? pregnant|怀孕(?:快)?([一二三四五六七八九\d]{1,2})"
+    r"个多?月|孕([一二三四五六七八九\d])个?月"
+)
+POSTPARTUM = re.compile(
+    r"\bpost[\s-]?part|\bpost[\s-]?natal|\bafter (?:giving birth|the birth|my (?:c-?section|"
+    r"delivery))|\b(?:gave birth|had (?:my|a|the|our) baby|had a c-?section)\b(?! \d+ (?:years|"
+    r"yrs))|\b(?:since|after) (?:the |my )?(?:birth|delivery)\b"
+    r"|\bweeks? after (?:birth|delivery|having)|产后|坐月子|刚生完|生完孩子|"
+    r"剖腹产后|剖宫产后|分娩后|生了(?:孩子|宝宝)|顺产后|刚生了?(?:孩子|宝宝)"
+)
+
+
+def pregnancy(text: str) -> tuple[bool | None, int | None]:
+    """Whether a message says so (None: it does not say), and the weeks. `text` in lower case, simplified characters."""
+    weeks: int | None = None
+    for match in _WEEKS.finditer(text):
+        number = next((group for group in match.groups() if group), None)
+        if number is not None and 3 <= int(number) <= 43:
+            weeks = int(number)
+    months = _MONTHS_PREGNANT.search(text)
+    if weeks is None and months is not None:
+        number = value(next(group for group in months.groups() if group))
+        weeks = None if number is None or number > 10 else round(number * 4.33)
+    if weeks is None and (start := _WEEKS_START.search(text)) and 12 <= int(start.group(1)) <= 43:
+        weeks = int(start.group(1))
+    if weeks is None and (far := _WEEKS_BUMP.search(text)) and 3 <= int(far.group(1)) <= 43:
+        weeks = int(far.group(1))
+    no = list(_NOT_PREGNANT.finditer(text))
+    yes = [m for m in _PREGNANT.finditer(text) if not any(n.start() <= m.start() < n.end() for n in no)]
+    if (
+        weeks is not None
+        and re.search(r"\bat \d", text)
+        and not yes
+        and not re.search(r"weeks?(?: pregnant| along)", text)
+    ):
+        weeks = None
+    if yes or weeks is not None:
+        return True, weeks
+    return (False if no and not _MAYBE_PREGNANT.search(text) else None), None
+
+
+def maybe_pregnant(text: str) -> bool:
+    """Whether a message gives reason to think of a pregnancy: a late period, a positive test."""
+    return bool(_MAYBE_PREGNANT.search(text))
