@@ -144,7 +144,8 @@ _SCHEMA = (
 # Append-only is the database's own rule, not our good behaviour: a record cannot be deleted, and only erasure changes one.
 _GUARDS = {
     "sqlite": (
-        "CREATE TRIGGER IF NOT EXISTS audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",
+        "CREATE TRIGGER IF NOT EXISTS audit_no_delete BEFORE DELETE ON audit "
+        "BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",
         "CREATE TRIGGER IF NOT EXISTS audit_no_change BEFORE UPDATE ON audit WHEN NEW.payload IS NOT NULL OR NEW.salt IS NOT NULL "
         "OR NEW.number <> OLD.number OR NEW.at <> OLD.at OR NEW.conversation <> OLD.conversation OR NEW.kind <> OLD.kind "
         "OR NEW.digest <> OLD.digest OR NEW.hash <> OLD.hash BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",

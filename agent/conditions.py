@@ -24,6 +24,8 @@ from knowledge.rules import FindingSpec
 NUMBERS = ("age", "temp", "weeks", "duration", "spo2", "pulse", "systolic", "diastolic", "breaths", "glucose")
 FLAGS = ("pregnant", "maybe_pregnant", "postpartum", "female", "male", "other")
 _WAYS = ("gone", "past", "denied", "asked", "any")
+_FEVER = 38.0
+"""A temperature from which there is a fever, even when nobody calls it one (NHS, CDC)."""
 _CHILD = 13
 """Below this age in years somebody counts as a child even when nobody said "my son"."""
 _COMPARED = re.compile(r"([a-z0-9]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)$")
@@ -127,6 +129,8 @@ def build_case(
     flags = {*facts.conditions, *facts.medicines}
     if facts.pregnant:
         flags |= {"pregnant", "maybe_pregnant"}
+    if facts.temperature_c is not None and facts.temperature_c >= _FEVER:
+        flags.add("fever")
     if facts.age_years is not None and facts.age_years < _CHILD:
         flags |= {"child_word", "baby_word"} if facts.age_years < 1 else {"child_word"}
     if maybe:

@@ -32,9 +32,11 @@ def extract(
     min_units: int = 4,
     keep: Callable[[str], bool] = lambda text: True,
 ) -> tuple[Extract, ...]:
-    """None where no sentence holds a word of the question beyond the pages' own names: then none of them answers it.
+    """At most `most` sentences that `keep` admits, chosen by words shared with the query (rarer words weigh more), the
+    passage's rank and the sentence's place in it.
 
-    Else at most `most` sentences that `keep` admits, chosen by words shared with the query (rarer words weigh more), rank and position."""
+    None where no sentence holds a word of the query beyond the pages' own names: then none of them answers it.
+    """
     candidates = [
         (place, order, sentence)
         for place, passage in enumerate(passages)

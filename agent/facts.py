@@ -84,6 +84,7 @@ _ORDINAL = re.compile(
 )
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _SINCE = (
+    (re.compile(r"\bsince (?:last )?(?:spring|summer|autumn|winter|christmas|easter)\b|入冬以来|春天开始|去年底"), 2190.0),
     (re.compile(
         r"\b(?:since (?:this )?morning|since (?:last night|midnight)|since i woke|all (?:day|night)"
         r"|从?早上(?:起|开始)|今早|昨晚开始)|今天早上|整晚|一整夜"), 10.0),

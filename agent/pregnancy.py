@@ -41,8 +41,9 @@ _WEEKS_BUMP = re.compile(
     r"(?! (?:old|ago|into|in|out|post|after|since|sober|clean|of|on|late|away|from))"
 )
 _WEEKS_START = re.compile(
-    r"^\s*(\d{1,2})(?:\s?\+\s?\d)? ?(?:weeks|wks)(?! old| ago| of| after| post| since),? .{0,60}?\b(?:bleed|tummy|bump|kick|baby|waters|"
-    r"contraction|cramp|spotting)"
+    r"^\s*(\d{1,2})(?:\s?\+\s?\d)? ?(?:weeks|wks)(?! old| ago| of| after| post| since),? .{0,60}?"
+    r"\b(?:bleed|tummy|bump|kick|baby|waters|"
+    r"contraction|cramp|spotting|wee\b|pee\b)"
 )
 _MONTHS_PREGNANT = re.compile(
     r"(\d{1,2}|two|three|four|five|six|seven|eight|nine) months? pregnant|怀孕(?:快)?([一二三四五六七八九\d]{1,2})"

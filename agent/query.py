@@ -22,10 +22,11 @@ _FEW, _BARE = 4, 2
 _LONG = 60
 _FOREIGN = 2
 # International nonproprietary names end in stems (WHO, Stem Book 2018); these are common and no ordinary word's ending.
-_NAME = re.compile(
-    r"(?<=[a-z,;:] )[A-Z][a-z]{3,}|\b[A-Za-z]{2,}(?:mab|nib|pril|sartan|statin|cillin|azole|prazole|oxetine|triptan|tidine|dipine|olol|"
-    r"profen|coxib|gliptin|gliflozin|glutide|parin|xaban|caine|mycin|cycline|floxacin|ciclovir|cyclovir|tretinoin|retinoin|ccutane)\b"
+_STEMS = (
+    "mab nib pril sartan statin cillin azole prazole oxetine triptan tidine dipine olol profen coxib gliptin gliflozin glutide "
+    "parin xaban mycin cycline floxacin ciclovir cyclovir retinoin ccutane"
 )
+_NAME = re.compile(rf"(?<=[a-z,;:] )[A-Z][a-z]{{3,}}|\b[A-Za-z]{{2,}}(?:{_STEMS.replace(' ', '|')})\b")
 _EXPLETIVE = re.compile(
     r"\b(?:is|would|was) it (?:ok|okay|possible|safe|normal|bad|common|true|fine|alright|all right|good|better)\b", re.I
 )

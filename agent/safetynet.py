@@ -34,11 +34,18 @@ class Sign:
 
 
 # A question about when to be seen is answered by those very sections.
+_SEEN = r"(?:doctor|gp|see|worr\w*|serious|hospital|er|a&e|help|concern\w*)"
 _ASKS_WHEN = {
-    "en": re.compile(r"\bwhen (?:should|do|to|would|is it)\b.{0,40}\b(?:doctor|gp|see|worr\w*|serious|hospital|er|a&e|help|concern\w*)\b"
-                     r"|\bshould i (?:see|go to|be worried|worry|call)\b|\bis (?:it|this|that) (?:serious|dangerous|an emergency)\b", re.I),
-    "zh": re.compile(r"(?:什么时候|什么情况|何时|需不需要|要不要|需要|用不用|该不该).{0,8}(?:看医生|就医|去医院|急诊|住院)|严重吗|危险吗|要紧吗"),
-}  # fmt: skip
+    "en": re.compile(
+        rf"\bwhen (?:should|do|to|would|is it)\b.{{0,40}}\b{_SEEN}\b|\bshould i (?:see|go to|be worried|worry|call)\b"
+        r"|\bis (?:it|this|that) (?:serious|dangerous|an emergency)\b",
+        re.I,
+    ),
+    "zh": re.compile(
+        r"(?:什么时候|什么情况|何时|需不需要|要不要|需要|用不用|该不该).{0,8}(?:看医生|就医|去医院|急诊|住院)"
+        r"|严重吗|危险吗|要紧吗"
+    ),
+}
 
 
 def answering(query: str, hits: Sequence[Hit], language: Language) -> tuple[Hit, ...]:

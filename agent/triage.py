@@ -152,20 +152,28 @@ def _judge(case: Case, found: Sequence[Sequence[Finding]], settled: dict[str, st
         if answer == "yes" and by_id[data.questions[name].yes] not in fired
     ]
     rules = _ordered(fired)
-    if rules:
-        return _Step(level=_level(rules[0].level), rules=rules, text="", settled=settled, symptom=True)
-    for name in asks:
-        if name not in settled and not any(condition.holds(case) for condition in _rules().unless[name]):
-            return _Step(level="unclear", text="", question=name, settled=settled, symptom=True)
-    answered = [data.questions[name].no for name in asks if settled.get(name) == "no"]
+    top = rules[0].level if rules else "self_care"
+    if _RANK[top] < _RANK["urgent"]:
+        for name in asks:
+            if name not in settled and not any(condition.holds(case) for condition in _rules().unless[name]):
+                return _Step(level="unclear", rules=rules, text="", question=name, settled=settled, symptom=True)
+    level, text = _default(case, symptoms, asks, settled)
+    if rules and _RANK[top] >= _RANK[level]:
+        return _Step(level=_level(top), rules=rules, text="", settled=settled, symptom=True)
+    return _Step(level=_level(level), rules=rules, text=text, settled=settled, symptom=bool(symptoms))
+
+
+def _default(
+    case: Case, symptoms: Sequence[FindingSpec], asks: Sequence[str], settled: dict[str, str]
+) -> tuple[str, str]:
+    """The level of the symptoms themselves, a settled question's "no" in place of its symptom's, and its text."""
+    answered = [load_triage().questions[name].no for name in asks if settled.get(name) == "no"]
     levels = [spec.level for spec in symptoms if settled.get(spec.ask) != "no"] + answered
     level = max(levels, key=lambda name: _RANK[name], default="self_care")
-    text = level if symptoms else "no_symptom"
     for condition, low, high in _rules().raises:
         if symptoms and level == low and condition.holds(case):
-            level, text = high, "raised"
-            break
-    return _Step(level=_level(level), text=text, settled=settled, symptom=bool(symptoms))
+            return high, "raised"
+    return level, level if symptoms else "no_symptom"
 
 
 def _symptoms(found: Sequence[Sequence[Finding]]) -> list[FindingSpec]:
@@ -204,12 +212,17 @@ def _result(step: _Step, language: Language, facts: Facts, findings: Sequence[Fi
         )
         for rule in step.rules
     )
-    first = fired[0] if fired and fired[0].level == step.level else None
-    reason = first.reason if first else data.texts[step.text][language] if step.text else ""
+    first = fired[0] if fired and fired[0].level == step.level and not step.text else None
+    if question is not None:
+        reason = question.calling[language]
+    elif first is not None:
+        reason = first.reason
+    else:
+        reason = data.texts[step.text or step.level][language]
     return Triage(
         level=step.level,
         rules=fired,
-        reason=question.calling[language] if question else reason,
+        reason=reason,
         where=first.where if first else "",
         hours=(first.hours if first else _TODAY) if step.level == "urgent" else None,
         question=question.ask[language] if question else "",

@@ -43,7 +43,6 @@ from knowledge.errors import StoreError
 from retrieval.search import search
 from retrieval.types import Filters
 
-
 # When nothing that the model wrote could be verified, a passage may be quoted in its place only if it is this relevant
 # (and nearly as relevant as the best), and only if no word of the question is foreign to the library: a model that
 # found nothing to say is a sign that the passages do not bear on the question.

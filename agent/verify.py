@@ -17,7 +17,8 @@ _NUMBER_WORDS = {
     "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
     "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "twenty": "20", "thirty": "30", "forty": "40",
     "fifty": "50", "sixty": "60", "ninety": "90", "half": "0.5", "once": "1", "twice": "2",
-    "一": "1", "两": "2", "二": "2", "三": "3", "四": "4", "五": "5", "六": "6", "七": "7", "八": "8", "九": "9", "十": "10", "半": "0.5",
+    "一": "1", "两": "2", "二": "2", "三": "3", "四": "4", "五": "5", "六": "6", "七": "7", "八": "8",
+    "九": "9", "十": "10", "半": "0.5",
 }  # fmt: skip
 _CHINESE_NUMBER = re.compile(r"[一两二三四五六七八九十半](?=[个天周月年日次小分片粒颗支毫升岁℃度成倍到至])")
 _ENGLISH_NUMBER = re.compile(r"\b(" + "|".join(word for word in _NUMBER_WORDS if word.isascii()) + r")\b", re.I)
@@ -54,11 +55,14 @@ _DIRECTION_PATTERNS = tuple((_direction(one), _direction(other)) for one, other 
 # a model invents.
 _MISSING = 0.25
 # Words that a paraphrase adds or drops without saying anything else.
-_WEAK = frozenset(
-    "most usual often may might also help need make take give use feel go thing peopl person someon tri good well import "
-    "ensur such includ exampl general typic recommend advis mean know sometim mani within around".split()
-    + "可能 通常 一般 大多 大多数 多数 建议 帮助 注意 包括 例如 进行 情况 有助于 有助 来说 由 者 时 后 内".split()
-)
+_WEAK_ENGLISH = """
+most usual often may might also help need make take give use feel go thing peopl person someon tri good well import ensur such
+includ exampl general typic recommend advis mean know sometim mani within around
+"""
+_WEAK_CHINESE = """
+可能 通常 一般 大多 大多数 多数 建议 帮助 注意 包括 例如 进行 情况 有助于 有助 来说 由 者 时 后 内
+"""
+_WEAK = frozenset((_WEAK_ENGLISH + _WEAK_CHINESE).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,9 @@ def check(
     """The best verdict over every span of one or two sentences of the passages.
 
     A span supports a claim when it holds at least `min_support` of the claim's content words and no more than a quarter
-    is missing (the passage's title and heading count for the subject), and it holds every number with its unit and the same negation and direction. A word that
-    the claim took from the question must stand in the passage or in its synonyms: a passage on one medicine never
-    supports a claim on the medicine that was asked about.
+    is missing (the passage's title and heading count for the subject), and it holds every number with its unit and the
+    same negation and direction. A word that the claim took from the question must stand in the passage or in its
+    synonyms: a passage on one medicine never supports a claim on the medicine that was asked about.
     """
     best = Verdict(False, "", -1, 0.0, "no span shares its words")
     words = _words(claim)

@@ -42,7 +42,7 @@ _FAHRENHEIT = re.compile(
     r"|华氏)"
 )
 _BARE = re.compile(
-    r"(?:temp(?:erature)?|fever|feverish|burning up|running a|t(?=[ :=]\s?3)|rectal(?:ly)?|体温|"
+    r"(?:temp(?:erature)?|fever|feverish|burning up|running (?:a|at)?|t(?=[ :=]\s?3)|rectal(?:ly)?|体温|"
     r"temperature|发烧|发热|高烧|低烧|烧到?|烧)"
     r"[^\d\n.!?。！？;；]{0,24}?(?<![\d.])(3\d(?:[.,]\d{1,2})?|4[0-3](?:[.,]\d{1,2})?|9[5-9](?:\.\d)?|10[0-8](?:\.\d)?)"
     r"(?![\d%/.]|\s?(?:years?|yrs?|days?|hours?|weeks?|months?|minutes?|mg|ml|bpm|岁|天|小时|周|个|分|年))"

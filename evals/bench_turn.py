@@ -59,7 +59,8 @@ def main() -> int:
             times.setdefault(name, []).append(seconds)
         print(".", end="", flush=True, file=sys.stderr)
     load_average = os.getloadavg()[0]
-    print(f"\n{agent.model.name}, {os.cpu_count()} cores ({platform.machine()}), load average {load_average:.1f} at the end, kinds {kinds}")
+    machine = f"{os.cpu_count()} cores ({platform.machine()}), load average {load_average:.1f} at the end"
+    print(f"\n{agent.model.name}, {machine}, kinds {kinds}")
     print(f"{'stage':20} {'n':>3} {'p10':>8} {'median':>8} {'p90':>8} {'max':>8}   seconds")
     for name, values in times.items():
         row = [percentile(values, share) for share in (0.1, 0.5, 0.9, 1.0)]

@@ -53,6 +53,21 @@ def test_what_cannot_wait_is_found(text: str) -> None:
     assert _said(text).level in ("urgent", "emergency")
 
 
+@pytest.mark.parametrize("text", MESSAGES["routine"])
+def test_what_needs_a_booked_visit_gets_one(text: str) -> None:
+    assert _said(text).level == "routine"
+
+
+@pytest.mark.parametrize("text", MESSAGES["vague"])
+def test_what_is_vague_is_asked_or_seen_today(text: str) -> None:
+    assert _said(text).level in ("unclear", "urgent")
+
+
+def test_a_routine_rule_does_not_hide_a_worse_symptom() -> None:
+    assert _said("acne for a year, and now I can't hear in my left ear").level == "urgent"
+    assert _said("knee pain for three months. my chest hurts").level == "unclear"
+
+
 @pytest.mark.parametrize("text", MESSAGES["mild"])
 def test_what_can_wait_is_left_in_peace(text: str) -> None:
     assert _said(text).level in ("self_care", "routine")
