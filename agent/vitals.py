@@ -35,7 +35,7 @@ _GLUCOSE = re.compile(
 )
 _CELSIUS = re.compile(
     rf"(?<![\d.]){_N}\s?(?:°\s?c|℃|º\s?c|degrees? c|deg c|celsius|摄氏度|c(?![a-z]))"
-    r"|(?<![\d.])(3\d|4[0-3])[度℃](\d)?(?!\d)"
+    r"|(?<![\d.])(3\d(?:\.\d)?|4[0-3](?:\.\d)?)[度℃](\d)?(?!\d)"
 )
 _FAHRENHEIT = re.compile(
     r"(?<![\d.])(9\d|1[01]\d)(\.\d{1,2})?\s?(?:°\s?f|℉|º\s?f|degrees? f|deg f|fahrenheit|f(?![a-z])"
@@ -46,7 +46,7 @@ _BARE = re.compile(
     r"temperature|发烧|发热|高烧|低烧|烧到?|烧)"
     r"[^\d\n.!?。！？;；]{0,24}?(?<![\d.])(3\d(?:[.,]\d{1,2})?|4[0-3](?:[.,]\d{1,2})?|9[5-9](?:\.\d)?|10[0-8](?:\.\d)?)"
     r"(?![\d%/.]|\s?(?:years?|yrs?|days?|hours?|weeks?|months?|minutes?|mg|ml|bpm|岁|天|小时|周|个|分|年))"
-    r"|(?<![\d./])(3[5-9][.,]\d|4[0-2][.,]\d)(?=\s?(?:fever|temp|°|degrees?|,|;|，|。|\.|$|的))"
+    r"|(?<![\d./])(3[5-9][.,]\d|4[0-2][.,]\d)(?=\s?(?:fever|temp|°|degrees?|,|;|，|。|\.|$|的|since|last night|all (?:day|night)))"
 )
 _HAN = "零一二三四五六七八九"
 _HUNDREDS = re.compile(
@@ -128,7 +128,9 @@ def _temperature(text: str) -> float | None:
     """The highest temperature said, °C; a normal value said later does not hide a fever."""
     values: list[float] = []
     for match in _CELSIUS.finditer(text):
-        value = _number(match.group(1)) if match.group(1) else _number(f"{match.group(2)}.{match.group(3) or 0}")
+        # "39度5" gives its tenth behind the word for degrees, "38.2度" before it.
+        tenth = f".{match.group(3)}" if match.group(3) and "." not in (match.group(2) or "") else ""
+        value = _number(match.group(1)) if match.group(1) else _number(f"{match.group(2)}{tenth}")
         values += [] if value is None else [value]
     for match in _FAHRENHEIT.finditer(text):
         value = _number(match.group(1) + (match.group(2) or ""))
