@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from agent.verify import WEAK
 from knowledge.chunk import sentences, units
 from knowledge.types import Passage
 from retrieval.tokenize import tokens
@@ -47,7 +48,7 @@ def extract(
     frequency = Counter(word for held in words for word in held)
     asked = set(tokens(query))
     named = {word for passage in passages for name in (passage.title, *passage.synonyms) for word in tokens(name)}
-    beyond = asked - named
+    beyond = asked - named - WEAK
     if beyond and not any(beyond & held for held in words):
         return ()
 

@@ -62,7 +62,7 @@ includ exampl general typic recommend advis mean know sometim mani within around
 _WEAK_CHINESE = """
 可能 通常 一般 大多 大多数 多数 建议 帮助 注意 包括 例如 进行 情况 有助于 有助 来说 由 者 时 后 内
 """
-_WEAK = frozenset((_WEAK_ENGLISH + _WEAK_CHINESE).split())
+WEAK = frozenset((_WEAK_ENGLISH + _WEAK_CHINESE).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _plain(text: str) -> str:
 
 def _words(text: str) -> set[str]:
     """Content words; numbers are compared apart, exactly."""
-    return {word for word in tokens(text) if not word[0].isdigit() and word not in _NUMBER_WORDS and word not in _WEAK}
+    return {word for word in tokens(text) if not word[0].isdigit() and word not in _NUMBER_WORDS and word not in WEAK}
 
 
 def _spans(text: str) -> list[str]:
