@@ -28,11 +28,6 @@ def test_every_id_that_topics_refer_to_is_a_rule() -> None:
         if match:
             named |= {item.strip(" \"'\n") for item in match.group(1).split(",") if item.strip(" \"'\n")}
     assert named <= ids, sorted(named - ids)
-    listed = FOLDER / "triage" / "IDS.txt"
-    if listed.exists():
-        lines = listed.read_text(encoding="utf-8").splitlines()
-        wanted = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
-        assert wanted <= ids, sorted(wanted - ids)
 
 
 def test_rules_are_complete() -> None:
