@@ -6,7 +6,7 @@ PIP := bin/python -m pip --disable-pip-version-check
 SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test setup lint vectors lock bench bench-turn bench-fusion bench-relevance screenshots clean
+.PHONY: run test setup lint vectors lock bench bench-safety bench-turn bench-fusion bench-relevance screenshots clean
 
 run: $(VENV)/.ready ## Set everything up and open the chat on http://127.0.0.1:7860
 	@$(VENV)/bin/anamnesis serve
@@ -48,10 +48,13 @@ $(TEST_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml
 vectors: $(VENV)/.ready ## Embed the library's passages again where they changed; the vectors ship with the project
 	$(VENV)/bin/python -m retrieval.ship
 
-bench: bench-turn bench-fusion bench-relevance
+bench: bench-safety bench-relevance bench-fusion bench-turn
 
 bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B model
 	$(VENV)/bin/python -m evals.bench_turn
+
+bench-safety: $(VENV)/.ready ## Urgency, refusals and identifiers on ../shared/bench, no model
+	$(VENV)/bin/python -m evals.bench_safety
 
 bench-fusion: $(VENV)/.ready ## nDCG@10 on LiveQA by fusion weight (../shared/bench)
 	$(VENV)/bin/python -m evals.bench_fusion
