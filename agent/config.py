@@ -46,7 +46,7 @@ class Settings:
     country: str = ""
     audience: str = "patient"
     intake: bool = True
-    max_message: int = 8000
+    max_message: int = 1200
     database: str = ""
     host: str = "127.0.0.1"
     port: int = 7860

@@ -32,17 +32,17 @@ _EXPLETIVE = re.compile(
 )
 
 
-def standalone(message: str, earlier: Sequence[str], *, topic: str, language: Language) -> str:
+def standalone(message: str, earlier: Sequence[str], *, topic: str, language: Language, most: int = 1200) -> str:
     """The search text: the message, with the topic and the words before it where it leans on them.
 
     `earlier` are the person's own earlier messages, oldest first; `topic` the title of the last page cited.
     """
-    query = salient(message)
+    query = salient(message, most=most)
     own = tokens(query)
     leans = bool(_LEANS[language].search(_EXPLETIVE.sub("", query))) or len(own) < _FEW
     if not earlier or not leans or len(own) > _LONG or (topic and set(tokens(topic)) & set(own)):
         return query
-    return "\n".join(part for part in (topic, query, salient(earlier[-1])) if part)
+    return "\n".join(part for part in (topic, query, salient(earlier[-1], most=most)) if part)
 
 
 def fragment(message: str, language: Language) -> bool:
@@ -74,16 +74,17 @@ def about(query: str, facts: Facts, language: Language) -> str:
 
 
 def salient(message: str, *, most: int = 1200) -> str:
-    """A long message cut to its questions and the sentences around them; a short one unchanged."""
+    """A long message cut to its questions and the sentence before each, or to its beginning where it asks nothing."""
     if len(message) <= most:
         return message
     parts = [part.strip() for part in re.split(r"(?<=[.!?。！？\n])\s*", message) if part.strip()]
     asked = [i for i, part in enumerate(parts) if part.endswith(("?", "？", "吗", "呢"))]
-    order = [*asked, 0, *(i - 1 for i in asked if i), *range(1, len(parts))]
+    order = [*asked, *(i - 1 for i in asked if i)] if asked else range(len(parts))
     kept: set[int] = set()
     used = 0
     for place in dict.fromkeys(order):
-        if used + len(parts[place]) <= most:
-            kept.add(place)
-            used += len(parts[place])
+        if used + len(parts[place]) > most:
+            break
+        kept.add(place)
+        used += len(parts[place])
     return " ".join(parts[place] for place in sorted(kept)) or message[:most]

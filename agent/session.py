@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -61,11 +61,6 @@ def as_row(answer: Answer) -> dict[str, Any]:
         "timings": answer.timings,
         "rules": list(answer.rules),
     }  # fmt: skip
-
-
-def state_as_json(state: ConversationState) -> dict[str, Any]:
-    """The state as plain JSON values."""
-    return asdict(state)
 
 
 def _replayed(state: ConversationState, messages: Sequence[tuple[str, str]], redactor: Redactor) -> ConversationState:

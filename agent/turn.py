@@ -74,7 +74,7 @@ def run_turn(
     # The place is what the person set or says, never what their language suggests.
     state = replace(state, country=places.named(safe.text) or state.country)
     country = compose.place_of(state, settings.country)
-    if unusable := _unusable(message, safe, language, settings.max_message):
+    if unusable := _unusable(message, safe, language):
         triage = state.triage or Triage(level="unclear")
         yield from _close(agent, state, safe, clock, language, triage, kind="clarify", text=unusable, audited=False)
         return
@@ -107,7 +107,11 @@ def run_turn(
     # 5. Retrieval: passages that bear on the question that was meant.
     with clock("retrieval"):
         earlier = tuple(told.text for told in said[:-1])
-        query = about(standalone(safe.text, earlier, topic=state.topic, language=language), triage.facts, language)
+        query = about(
+            standalone(safe.text, earlier, topic=state.topic, language=language, most=settings.max_message),
+            triage.facts,
+            language,
+        )
         filters = Filters(language=language, audience=state.audience)
         found = search(
             agent.index, query, embedder=agent.embedder, filters=filters, k=settings.passages, per_document=2
@@ -168,6 +172,9 @@ def run_turn(
             yield from respond.safety_net(spoken, agent.index.passages, document, language=language, facts=triage.facts)
             helped = document if spoken.text != before else ""
     yield from respond.note(spoken, compose.not_looked_at(triage, language=language))
+
+    if len(safe.text) > settings.max_message:
+        yield from respond.note(spoken, say(language, "cut_long"))
 
     # 8. Audit, and the answer.
     missing = say(language, "not_found", count=found.searched) if spoken.declined else ""
@@ -252,7 +259,7 @@ def _close(
     yield Done(answer=answer, state=following)
 
 
-def _unusable(message: str, safe: SafeText, language: Language, limit: int) -> str:
+def _unusable(message: str, safe: SafeText, language: Language) -> str:
     if not message.strip():
         return say(language, "empty")
     letters = sum(char.isalnum() for char in safe.text)

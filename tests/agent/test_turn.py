@@ -124,7 +124,7 @@ def test_identifiers_reach_no_model_no_audit_and_no_state(base):
     seen = json.dumps([request.messages for request in agent.model.requests])
     kept = json.dumps([[entry.payload] for entry in agent.audit.export(conversation=done.state.id)])
     for text in (seen, kept, repr(done.state), repr(done.answer)):
-        assert "Applewhite" not in text and "example.org" not in text and "0134" not in text
+        assert "Applewhite" not in text and "example.org" not in text and "555-0134" not in text
     assert "[NAME-1]" in kept
 
 
@@ -223,6 +223,13 @@ def test_a_danger_sign_deep_in_a_long_message_is_seen(base):
     story = "I went shopping on Monday and then to my sister's house. " * 400
     answer = _done(_events(_agent(base), f"{story} Now I have crushing chest pain and I am sweating. {story}")).answer
     assert answer.level == "emergency"
+
+
+def test_a_long_message_is_answered_and_told_what_was_searched(base):
+    story = "I went shopping and walked the dog. " * 3000
+    answer = _done(_events(_agent(base, "Shingles usually heals [1]."), f"{story} How long does shingles last?")).answer
+    assert answer.kind == "answer" and answer.citations[0].document == "shingles"
+    assert "Your message was long" in answer.text
 
 
 def test_intake_asks_at_most_two_questions_and_not_when_told_not_to(base):
