@@ -32,11 +32,13 @@ def extract(
     most: int = 4,
     min_units: int = 4,
     keep: Callable[[str], bool] = lambda text: True,
+    strict: bool = True,
 ) -> tuple[Extract, ...]:
     """At most `most` sentences that `keep` admits, chosen by words shared with the query (rarer words weigh more), the
     passage's rank and the sentence's place in it.
 
-    None where no sentence holds a word of the query beyond the pages' own names: then none of them answers it.
+    When `strict`, none where no sentence holds a word of the query beyond the pages' own names: then none of them answers
+    it. A story of symptoms is not strict: it has many words that a page need not hold.
     """
     candidates = [
         (place, order, sentence)
@@ -49,7 +51,7 @@ def extract(
     asked = set(tokens(query))
     named = {word for passage in passages for name in (passage.title, *passage.synonyms) for word in tokens(name)}
     beyond = asked - named - WEAK
-    if beyond and not any(beyond & held for held in words):
+    if strict and beyond and not any(beyond & held for held in words):
         return ()
 
     def weight(word: str) -> float:

@@ -54,6 +54,7 @@ def answer(
     cancel: Cancel | None,
     facts: Facts,
     quotable: Sequence[Passage],
+    strict: bool,
 ) -> Speech:
     """Speak the answer into `spoken`, yielding each verified sentence with its citations before it.
 
@@ -75,7 +76,11 @@ def answer(
         return
     began = perf_counter()
     quotable = quotable or (tuple(passages) if spoken.fault else ())
-    found = () if spoken.declined else extract.extract(question, quotable, keep=lambda text: fits(text, facts, language))
+    found = (
+        ()
+        if spoken.declined
+        else extract.extract(question, quotable, keep=lambda text: fits(text, facts, language), strict=strict)
+    )
     spoken.declined = not found
     if found:
         spoken.route = "extractive"

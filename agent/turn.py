@@ -153,7 +153,7 @@ def run_turn(
     yield from respond.answer(
         spoken, query, passages, model=agent.model, language=language, audience=state.audience,
         budget=settings.passage_tokens, max_tokens=settings.max_tokens, min_support=settings.min_support,
-        temperature=settings.temperature, seed=settings.seed, cancel=cancel, facts=triage.facts,
+        temperature=settings.temperature, seed=settings.seed, cancel=cancel, facts=triage.facts, strict=not triage.has_symptom,
         quotable=quotable if agent.model is None or (best >= _SURE and not foreign) else (),
     )  # fmt: skip
     clock.add(spoken.timings)
