@@ -129,5 +129,5 @@ def test_a_name_no_page_holds_is_said_and_ordinary_words_are_not():
 
 def test_a_fragment_points_back_and_names_little():
     assert fragment("is that a narcotic?", "en") and fragment("那会传染吗？", "zh")
-    assert not fragment("Is it possible to get Bactrim instead of Macrobid?", "en")
+    assert not fragment("Is it possible to have cefalexin and not trimethoprim?", "en")
     assert not fragment("Is shingles contagious for my newborn grandson at home?", "en")
