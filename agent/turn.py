@@ -194,7 +194,7 @@ def _without_model(
     kind: Kind = policy.kind or "emergency"
     if kind == "crisis":
         head = f"**{say(language, 'banner_crisis')}**"
-        block = f"{head}\n\n{block}" if triage.level == "emergency" else head
+        block = f"{head}\n\n{block}"
         text = compose.crisis_text(policy, language=language, country=country)
     elif triage.level == "emergency":
         kind = "emergency"
@@ -263,7 +263,7 @@ def _unusable(message: str, safe: SafeText, language: Language) -> str:
     if not message.strip():
         return say(language, "empty")
     letters = sum(char.isalnum() for char in safe.text)
-    if letters == 0 or "\0" in message:
+    if letters == 0:
         return say(language, "unreadable")
     return ""
 

@@ -232,6 +232,17 @@ def test_a_long_message_is_answered_and_told_what_was_searched(base):
     assert "Your message was long" in answer.text
 
 
+def test_a_control_character_does_not_hide_an_emergency(base):
+    answer = _done(_events(_agent(base), "crushing chest pain\0 and I am sweating, 58")).answer
+    assert answer.kind == "emergency"
+
+
+def test_a_thought_of_suicide_without_a_plan_says_how_urgent_it_is(base):
+    answer = _done(_events(_agent(base), "lately I keep thinking about ending my life", new_state(base.settings, country="GB"))).answer
+    assert (answer.kind, answer.level) == ("crisis", "urgent")
+    assert "Urgent" in answer.banner and "116 123" in answer.text
+
+
 def test_intake_asks_at_most_two_questions_and_not_when_told_not_to(base):
     asked = _done(_events(_agent(base), "my baby has a fever")).answer
     assert asked.kind == "clarify" and asked.text.count("\n- ") <= 2
