@@ -6,7 +6,7 @@ PIP := bin/python -m pip --disable-pip-version-check
 SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test setup lint vectors lock bench bench-safety bench-turn bench-fusion bench-relevance screenshots clean
+.PHONY: run test setup lint vectors lock bench bench-safety bench-turn bench-fusion bench-relevance clean
 
 run: $(VENV)/.ready ## Set everything up and open the chat on http://127.0.0.1:7860
 	@$(VENV)/bin/anamnesis serve
@@ -32,7 +32,7 @@ define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 $(MAKECMDGOALS)")'
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
 	@echo "Installing the locked packages into $(1)"
-	@for lock in $(2); do $(1)/$(PIP) install --progress-bar on -r $$lock | { grep -E "^(Installing|ERROR)" || true; } || exit 1; done
+	@for lock in $(2); do $(1)/$(PIP) install -r $$lock || exit 1; done
 	@$(1)/$(PIP) install --quiet --no-deps --editable .
 	@touch $@
 endef

@@ -16,6 +16,40 @@ Row = dict[str, Any]
 Work = Callable[[Row], Row]
 
 
+def run_each(
+    work: Work,
+    text: str | None,
+    source: str | None,
+    target: str,
+    *,
+    identity: str,
+    text_fields: tuple[str, ...] = ("text",),
+) -> None:
+    """What every command with `--batch` does: one `text`, its row without an id, or the file `source`, line by line.
+
+    Raises:
+        click.UsageError: both or neither were given.
+        InputError: a file cannot be read or written, or some of its lines could not be done.
+    """
+    import click
+
+    if (text is None) == (source is None):
+        raise click.UsageError("Give either TEXT or --batch IN.")
+    if source is not None:
+        failed = run_batch(source, target, work, identity=identity, text_fields=text_fields)
+        if failed:
+            raise InputError(
+                f"{failed} line(s) could not be done", remedy="Each has an error in its place in the output"
+            )
+        return
+    row = {key: value for key, value in work({"id": None, "text": text}).items() if key != "id"}
+    line = json.dumps(row, ensure_ascii=False)
+    if target == "-":
+        click.echo(line)
+    else:
+        Path(target).write_text(line + "\n", encoding="utf-8")
+
+
 def run_batch(source: str, target: str, work: Work, *, identity: str, text_fields: tuple[str, ...] = ("text",)) -> int:
     """Apply `work` to every line of `source` and write one line each to `target`; the number of lines that failed.
 

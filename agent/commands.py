@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.batch import run_batch
+from agent.batch import run_each
 from agent.cli import emit
 from agent.config import Settings, load
 from knowledge.errors import InputError
@@ -63,7 +61,7 @@ def triage(text: str | None, source: str | None, target: str, language: str | No
         return {"id": row["id"], "level": found.level, "rules": [rule.id for rule in found.rules],
                 "reason": found.reason or found.question, "language": spoken}  # fmt: skip
 
-    _each(work, text, source, target, identity=f"triage {language} {settings.hash()}")
+    run_each(work, text, source, target, identity=f"triage {language} {settings.hash()}")
 
 
 @click.command()
@@ -79,7 +77,7 @@ def redact(text: str | None, source: str | None, target: str) -> None:
         spans = [{"type": span.type, "start": span.start, "end": span.end} for span in safe.spans]
         return {"id": row["id"], "text": safe.text, "spans": spans}
 
-    _each(work, text, source, target, identity=f"redact {date.today()}")
+    run_each(work, text, source, target, identity=f"redact {date.today()}")
 
 
 @click.command()
@@ -93,7 +91,7 @@ def ask(
     """Answer TEXT. A line of a batch may hold "messages" (role, content) in place of "text", and an "audience"."""
     settings = load(audience=audience, intake=False if no_intake else None, **engine)
     agent = _agent(settings)
-    _each(
+    run_each(
         lambda row: _answer_row(agent, row, settings),
         text,
         source,
@@ -152,7 +150,11 @@ def serve(host: str | None, port: int | None, **engine: Any) -> None:
     from agent.app.web import serve as serve_chat
 
     settings = load(host=host, port=port, **engine)
-    if settings.engine == "llamacpp" and _in_catalogue(settings.model) and weights.path(settings.model, settings.home) is None:
+    if (
+        settings.engine == "llamacpp"
+        and _in_catalogue(settings.model)
+        and weights.path(settings.model, settings.home) is None
+    ):
         weights.fetch(settings.model, settings.home, progress=_steps())
     serve_chat(settings, progress=_bar("passages"))
 
@@ -227,26 +229,6 @@ def _audit_log() -> Any:
 
     settings = load()
     return AuditLog(open_database(settings.database, home=settings.home))
-
-
-def _each(
-    work: Callable[[dict[str, Any]], dict[str, Any]], text: str | None, source: str | None, target: str, *, identity: str,
-    text_fields: tuple[str, ...] = ("text",),
-) -> None:  # fmt: skip
-    if (text is None) == (source is None):
-        raise click.UsageError("Give either TEXT or --batch IN.")
-    if source is not None:
-        failed = run_batch(source, target, work, identity=identity, text_fields=text_fields)
-        if failed:
-            raise InputError(
-                f"{failed} line(s) could not be done", remedy="Each has an error in its place in the output"
-            )
-        return
-    row = {key: value for key, value in work({"id": None, "text": text}).items() if key != "id"}
-    if target == "-":
-        emit(row)
-    else:
-        Path(target).write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _agent(settings: Settings) -> Agent:

@@ -96,12 +96,10 @@ def not_looked_at(triage: Triage, *, language: Language) -> str:
     return say(language, "not_looked_at", missing=last if joined else words[-1])
 
 
-def clarify_text(questions: tuple[str, ...], *, language: Language, signs: str = "") -> str:
+def clarify_text(questions: tuple[str, ...], *, language: Language) -> str:
     """At most two questions, kindly, with the way to decline."""
     asked = "\n".join(f"- {question}" for question in questions)
-    return "\n\n".join(
-        part for part in (signs, say(language, "intake_intro"), asked, say(language, "intake_outro")) if part
-    )
+    return "\n\n".join((say(language, "intake_intro"), asked, say(language, "intake_outro")))
 
 
 def place_of(state: ConversationState, default: str) -> str:

@@ -24,7 +24,7 @@ _FOREIGN = 2
 # International nonproprietary names end in stems (WHO, Stem Book 2018); these are common and no ordinary word's ending.
 _STEMS = (
     "mab nib pril sartan statin cillin azole prazole oxetine triptan tidine dipine olol profen coxib gliptin gliflozin glutide "
-    "parin xaban mycin cycline floxacin ciclovir cyclovir retinoin ccutane"
+    "parin xaban mycin cycline floxacin ciclovir cyclovir retinoin"
 )
 _NAME = re.compile(rf"(?<=[a-z,;:] )[A-Z][a-z]{{3,}}|\b[A-Za-z]{{2,}}(?:{_STEMS.replace(' ', '|')})\b")
 _EXPLETIVE = re.compile(
@@ -51,7 +51,7 @@ def fragment(message: str, language: Language) -> bool:
 
 
 def unknown(query: str, known: Callable[[str], bool]) -> tuple[str, ...]:
-    """The one or two names in a question that no passage holds ("accutane"): nothing can be said of them.
+    """The one or two names in a question that no passage holds ("losartan"): nothing can be said of them.
 
     A name is a word with a capital inside a sentence or a medicine's ending; other words a library need not hold.
     """

@@ -28,7 +28,6 @@ class Spoken:
     citations: list[Citation] = field(default_factory=list)
     route: str = ""
     fault: str = ""
-    prompt_hash: str = ""
     timings: dict[str, float] = field(default_factory=dict)
     first_sentence: float | None = None
     keys: dict[str, str] = field(default_factory=dict)

@@ -88,7 +88,7 @@ def run_turn(
     with clock("policy"):
         policy = decide(safe, said[:-1], language, triage, country=country, audience=state.audience)
     triage = _raised(triage, policy)
-    if policy.kind == "crisis" or triage.level == "emergency" or policy.kind is not None:
+    if triage.level == "emergency" or policy.kind is not None:
         yield from _without_model(agent, state, safe, clock, language, triage, policy, country=country)
         return
     yield Urgency(triage, compose.urgency_block(triage, language=language, country=country))

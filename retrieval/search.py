@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ from retrieval.index import Index
 from retrieval.types import Embedder, Filters, Hit, Mode, SearchResult, Vectors
 
 # Chosen by `make bench-fusion` on the even-numbered LiveQA questions (nDCG@10 .680 against .614 for dense alone).
-WEIGHTS = {"dense": 1.0, "bm25": 0.2}
+WEIGHTS: Mapping[str, float] = {"dense": 1.0, "bm25": 0.2}
 _DEPTH = 100
 
 
@@ -24,12 +26,13 @@ def search(
     k: int = 10,
     mode: Mode = "hybrid",
     per_document: int = 1,
+    weights: Mapping[str, float] = WEIGHTS,
     vector: Vectors | None = None,
 ) -> SearchResult:
     """The k best passages, at most `per_document` of one document, among those the filters admit.
 
     Scores: cosine for dense, BM25 for bm25, fused reciprocal rank for hybrid. `vector` saves embedding the query
-    again where the caller has it.
+    again where the caller has it; `weights` are the rankers' shares in hybrid.
     """
     rows = admitted(index, filters)
     searched = len(index.passages) if rows is None else int(rows.size)
@@ -44,7 +47,7 @@ def search(
     if mode != "dense":
         words = _best(index.bm25.scores(query), rows, depth)
     if mode == "hybrid":
-        ranked = reciprocal_rank({"dense": list(dense), "bm25": list(words)}, weights=WEIGHTS)
+        ranked = reciprocal_rank({"dense": list(dense), "bm25": list(words)}, weights=weights)
     else:
         ranked = list((dense or words).items())
     hits: list[Hit] = []

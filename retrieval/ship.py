@@ -16,7 +16,9 @@ def main() -> int:
     passages = tuple(passages_of(["library"]))
     cache = VectorCache(embedder.id)
     new = sum(cache.get(passage.id) is None for passage in passages)
-    vectors = embed(passages, embedder=embedder, cache=cache, progress=lambda done, total: print(f"\r{done}/{total}", end=""))
+    vectors = embed(
+        passages, embedder=embedder, cache=cache, progress=lambda done, total: print(f"\r{done}/{total}", end="")
+    )
     write(SHIPPED / file_name(embedder.id), {passage.id: row for passage, row in zip(passages, vectors, strict=True)})
     print(f"{len(passages)} passages, {new} embedded now")
     return 0

@@ -278,7 +278,7 @@ def test_a_mark_opens_the_quote_in_its_passage_and_says_who_and_when():
     assert opener["aria-label"] == "[1] Source: Common cold: Antibiotics" and opened["role"] == "dialog"
     html = turn_html(answered())
     assert "<mark>Antibiotics do not help a cold.</mark> A virus causes it." in html
-    for words in ("MedlinePlus", "written 2024", "Our own words, after: MedlinePlus (2024); NHS, Common cold (2025)",
+    for words in ("MedlinePlus", "dated or read in 2024", "Our own words, after: MedlinePlus (2024); NHS, Common cold (2025)",
                   say("en", "citation_reviewed_none"), say("en", "open_source")):  # fmt: skip
         assert words in page.words
     assert {a["href"] for a in page.all("a")} == {CITATION.url, "https://www.nhs.uk/cold"}
