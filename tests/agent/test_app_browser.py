@@ -273,7 +273,7 @@ def test_a_question_by_keyboard_alone_and_its_source(page, shots):
     card = tab.one(opened)
     assert name.startswith("[1] ") and name.split(": ", 1)[1] in card.text
     assert len(tab.one(f"{opened} mark").text) > 10
-    assert say("en", "citation_reviewed_none") in card.text and re.search(r"written \d{4}", card.text)
+    assert say("en", "citation_reviewed_none") in card.text and re.search(r"dated or read in \d{4}", card.text)
     link = tab.one(f"{opened} a.page")
     assert link.get_attribute("rel") == "noopener noreferrer" and link.get_attribute("href").startswith("http")
     assert tab.run("return document.activeElement.matches('.close')")
