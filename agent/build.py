@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retrieval.index import Index
 
 Progress = Callable[[int, int], None]
+_EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +72,66 @@ def open_index(settings: Settings, embedder: Embedder, *, progress: Progress | N
     Raises:
         IndexFault: an index that was named is missing, damaged, or not of this embedder.
     """
-    from knowledge.build import passages_of
     from retrieval import index as index_module
-    from retrieval.embedders.cache import VectorCache
 
     if settings.index:
         return index_module.load(Path(settings.index), embedder=embedder.id)
-    passages = tuple(passages_of(["library"]))
+    own = own_index(settings.home)
+    if own.is_dir():
+        return _brought_up_to_date(own, embedder, progress)
+    from knowledge.build import embedded_identity
+
     folder = library_index(settings.home)
     try:
-        return index_module.load(folder, embedder=embedder.id, corpus=index_module.corpus_hash(passages))
+        return index_module.load(folder, embedder=embedder.id, made_from=embedded_identity())
     except IndexFault:
         # The library's own index is only a saving: missing, damaged or of an older library, it is made again.
-        cache = VectorCache(embedder.id, home=settings.home / "vectors")
-        return index_module.build(passages, embedder=embedder, out=folder, cache=cache, progress=progress)
+        return build_library(folder, embedder, progress=progress)
+
+
+def build_library(folder: Path, embedder: Embedder, *, progress: Progress | None = None) -> Index:
+    """Make the embedded library's index in a folder, from the vectors that ship where they hold."""
+    from knowledge.build import EMBEDDED, documents_of, embedded_identity
+    from retrieval import index as index_module
+    from retrieval.embedders.shipped import vectors
+
+    return index_module.build(
+        documents_of(EMBEDDED),
+        embedder=embedder,
+        out=folder,
+        origin=_EMBEDDED,
+        known=vectors(embedder.id),
+        progress=progress,
+        facts={"made_from": embedded_identity()},
+    )
+
+
+def _brought_up_to_date(folder: Path, embedder: Embedder, progress: Progress | None) -> Index:
+    """An index with documents of one's own: they stay, the library's are exchanged when it has changed."""
+    from knowledge.build import EMBEDDED, documents_of, embedded_identity
+    from knowledge.store import read_manifest
+    from retrieval import index as index_module
+    from retrieval.add import Adder
+    from retrieval.embedders.shipped import vectors
+
+    if read_manifest(folder, sealed=False).get("made_from") != embedded_identity():
+        adder = Adder(folder, embedder=embedder, origin=_EMBEDDED, known=vectors(embedder.id))
+        kept: set[str] = set()
+        for document in documents_of(EMBEDDED):
+            adder.add(document)
+            kept.add(document.id)
+            if progress:
+                progress(len(kept), adder.counts.passages)
+        adder.drop_missing(kept)
+        adder.close(facts={"made_from": embedded_identity()})
+    return index_module.load(folder, embedder=embedder.id)
 
 
 def library_index(home: Path) -> Path:
     """Where the embedded library's index lies."""
     return home / "index" / "library"
+
+
+def own_index(home: Path) -> Path:
+    """Where the index lies that holds the library and the documents that `knowledge add` brought."""
+    return home / "index" / "own"

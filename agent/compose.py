@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.messages import messages, say
 from agent.types import ConversationState, FiredRule, Language, Policy, Triage
 from knowledge import places
+from knowledge.types import Passage
 
 
 def banner(triage: Triage, *, language: Language, country: str) -> str:
@@ -68,6 +69,11 @@ def crisis_text(policy: Policy, *, language: Language, country: str) -> str:
     if not country:
         parts.append(say(language, "place_unknown"))
     return "\n\n".join(part for part in parts if part)
+
+
+def out_of_date(passage: Passage, *, language: Language) -> str:
+    """That a page the answer rests on has been replaced, and by what."""
+    return say(language, "out_of_date", title=passage.title, date=passage.published, newer=passage.superseded_by)
 
 
 def not_looked_at(triage: Triage, *, language: Language) -> str:

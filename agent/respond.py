@@ -200,4 +200,11 @@ def citation_of(passage: Passage, *, key: str, quote: str) -> Citation:
             f"{source.organisation}, {source.title} ({source.year}) {source.url}" for source in passage.sources[1:]
         ),
         reviewed_by=passage.reviewed_by,
+        # Only a topic of our library says who reviewed it, be it nobody.
+        own_words=bool(passage.reviewed_by),
+        jurisdiction=passage.jurisdiction,
+        licence=passage.licence or "; ".join(sorted({source.licence for source in passage.sources} - {""})),
+        superseded_by=passage.superseded_by,
+        evidence_grade=passage.evidence_grade,
+        page=passage.page,
     )

@@ -49,7 +49,11 @@ def as_row(answer: Answer) -> dict[str, Any]:
         "level": answer.level,
         "answer": "\n\n".join(part for part in (answer.banner, answer.text) if part),
         "citations": [
-            {"key": c.key, "title": c.title, "source": c.source, "url": c.url, "published": c.published, "quote": c.quote}
+            {
+                "key": c.key, "title": c.title, "source": c.source, "url": c.url, "published": c.published, "quote": c.quote,
+                "licence": c.licence, "jurisdiction": list(c.jurisdiction), "superseded_by": c.superseded_by,
+                "evidence_grade": c.evidence_grade, "page": c.page,
+            }
             for c in answer.citations
         ],
         "claims": [

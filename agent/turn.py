@@ -112,7 +112,7 @@ def run_turn(
             triage.facts,
             language,
         )
-        filters = Filters(language=language, audience=state.audience)
+        filters = Filters(language=language, audience=state.audience, prefer=places.mentioned(safe.text) or country)
         found = search(
             agent.index, query, embedder=agent.embedder, filters=filters, k=settings.passages, per_document=2
         )
@@ -150,6 +150,8 @@ def run_turn(
     quotable = tuple(hit.passage for hit in hits if relevance(query, hit, rules=fired) >= _QUOTED * best)
     if policy.caution:
         yield from respond.note(spoken, policy.caution)
+    if passages[0].superseded_by:
+        yield from respond.note(spoken, compose.out_of_date(passages[0], language=language))
     yield from respond.answer(
         spoken, query, passages, model=agent.model, language=language, audience=state.audience,
         budget=settings.passage_tokens, max_tokens=settings.max_tokens, min_support=settings.min_support,
@@ -169,8 +171,17 @@ def run_turn(
             yield from respond.note(spoken, say(language, "safety_above"))
         else:
             before = spoken.text
-            yield from respond.safety_net(spoken, agent.index.passages, document, language=language, facts=triage.facts)
+            yield from respond.safety_net(
+                spoken, agent.index.of(document), document, language=language, facts=triage.facts
+            )
             helped = document if spoken.text != before else ""
+    by_id = {passage.id: passage for passage in passages}
+    old = {
+        by_id[c.passage].document: by_id[c.passage] for c in spoken.citations if c.superseded_by and c.passage in by_id
+    }
+    for passage in old.values():
+        if passage.document != passages[0].document:
+            yield from respond.note(spoken, compose.out_of_date(passage, language=language))
     yield from respond.note(spoken, compose.not_looked_at(triage, language=language))
 
     if len(safe.text) > settings.max_message:

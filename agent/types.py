@@ -137,7 +137,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """What a `[key]` opens: the quoted span in its passage, the page, who published it and when."""
+    """What a `[key]` opens: the quoted span in its passage, the page, who published it and when, under which licence.
+
+    `own_words`: the passage is our library's, written after the sources it names. `superseded_by` names what has taken
+    the page's place; `page` counts from 1; `evidence_grade` is the source's own.
+    """
 
     key: str
     passage: str
@@ -150,6 +154,12 @@ class Citation:
     text: str
     also: tuple[str, ...] = ()
     reviewed_by: str = ""
+    own_words: bool = False
+    jurisdiction: tuple[str, ...] = ()
+    licence: str = ""
+    superseded_by: str = ""
+    evidence_grade: str = ""
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,9 @@ from typing import Any
 
 from agent.config import load
 from evals.metrics import ndcg
-from knowledge.chunk import passages
 from knowledge.types import Document, Section
 from retrieval import index as index_module
 from retrieval.embedders import open_embedder
-from retrieval.embedders.cache import VectorCache
 from retrieval.search import search
 from retrieval.types import Mode
 
@@ -38,11 +36,10 @@ def main() -> int:
     embedder = open_embedder()
     home = load().home
     index = index_module.build(
-        [p for row in _rows("retrieval_liveqa_answers.jsonl") for p in passages(_document(row))],
+        [_document(row) for row in _rows("retrieval_liveqa_answers.jsonl")],
         embedder=embedder,
         out=home / "bench" / "liveqa",
-        cache=VectorCache(embedder.id, home=home / "bench" / "vectors"),
-        progress=lambda done, total: print(f"\rembedding {done}/{total}", end="", file=sys.stderr),
+        progress=lambda done, _: print(f"\rdocument {done}", end="", file=sys.stderr),
     )
     print(f"\nLiveQA, nDCG@10, n = {len(judged)} questions with a positive grade, {len(index.passages)} passages")
     print(f"{'query':8} {'ranker':24} {'even (tuned on)':>16} {'odd (reported)':>15}")

@@ -26,7 +26,8 @@ SECTION_UNITS = {"en": (12, 150), "zh": (12, 200)}
 SHARED_RUN = 12
 _NEAR_DOUBLE = 0.6
 _LINE_NUMBER = re.compile(
-    r"(?:\b(?:call|dial|ring|phone|text)\b|拨打|拨|打)[^\d\n]{0,12}(?:999|911|112|120|110|111|988|12356|116 ?123)(?!\d)", re.I
+    r"(?:\b(?:call|dial|ring|phone|text)\b|拨打|拨|打)[^\d\n]{0,12}(?:999|911|112|120|110|111|988|12356|116 ?123)(?!\d)",
+    re.I,
 )
 
 

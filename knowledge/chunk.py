@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+from knowledge.grades import grades
 from knowledge.types import Document, Passage, Section, Source
 
 # 450 tokens of passages go into a prompt (design: the model reads 80 tokens a second); three passages of this size fit.
@@ -46,6 +47,10 @@ def passages(document: Document, *, max_units: int = MAX_UNITS) -> Iterator[Pass
                 reviewed_by=document.reviewed_by,
                 review_by=document.review_by,
                 ordinal=ordinal,
+                superseded_by=document.superseded_by,
+                evidence_grade=document.evidence_grade or (grades(text) if document.kind == "guideline" else ""),
+                licence=document.licence,
+                page=section.page,
             )
             ordinal += 1
 

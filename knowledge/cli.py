@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.config import load
 from knowledge.errors import InputError, KnowledgeError
+from knowledge.types import Document
+
+if TYPE_CHECKING:
+    from knowledge.sources.reading import BrokenInput, OnFault
+    from retrieval.add import Counts
 
 
 @click.group()
@@ -25,29 +33,102 @@ def knowledge() -> None:
     multiple=True,
     metavar="NAME[:PATH]",
     required=True,
-    help="library, or jsonl:PATH; may be repeated.",
+    help="library, open-medicine, jsonl:PATH, path:PATH (any format), or a format by name; may be repeated.",
 )
 @click.option("--out", "folder", metavar="DIR", required=True, help="The index folder; replaced only when all is done.")
 def build(sources: tuple[str, ...], folder: str) -> None:
-    """Make an index of one or more sources. Stopped, it goes on where it was: vectors are kept as they are made."""
-    _build(sources, Path(folder))
+    """Make an index of one or more sources. Stopped, the same command goes on where it was. No document is dropped."""
+    from knowledge.build import documents_of, files_identity
+    from retrieval import index as index_module
+    from retrieval.embedders import open_embedder
+    from retrieval.embedders.shipped import vectors
+
+    out = Path(folder)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file", expected="a folder to make or replace")
+    if (
+        out.is_dir()
+        and any(out.iterdir())
+        and not (out / "manifest.json").exists()
+        and not (out / "passages.jsonl").exists()
+    ):
+        raise InputError(f"{out} holds other things than an index", remedy="Name a new or an index folder")
+    embedder = open_embedder(load().embedder)
+    faults: list[str] = []
+    with _bar("document") as bar:
+        index = index_module.build(
+            documents_of(sources, on_fault=lambda fault: _told(faults, bar, fault)),
+            embedder=embedder,
+            out=out,
+            known=vectors(embedder.id),
+            identity=f"{embedder.id} {files_identity(sources)}",
+            progress=lambda done, _: _to(bar, done),
+        )
+    count = sum(1 for _ in index.catalogue.documents())
+    click.echo(json.dumps({"documents": count, "passages": len(index.passages), "out": str(out)}))
+    if faults:
+        raise KnowledgeError(
+            f"{len(faults)} file(s) or record(s) could not be read; the others are in {out}",
+            remedy="Mend what is listed above and build again",
+        )
 
 
 @knowledge.command()
-@click.argument("source", metavar="NAME:PATH")
-@click.option("--index", "folder", metavar="DIR", required=True, help="The index to add to.")
-def add(source: str, folder: str) -> None:
-    """Add a source to an index. Passages that are there already are not added twice."""
-    from knowledge.build import passages_of
-    from retrieval import index as index_module
-    from retrieval.embedders import open_embedder
+@click.argument("path", metavar="PATH")
+@click.option(
+    "--index", "folder", metavar="DIR", help="The index to add to; else your own, which starts as the library."
+)
+@click.option(
+    "--licence", default="", help="The licence of what is added, where it does not say; shown in every citation."
+)
+@click.option(
+    "--audience",
+    type=click.Choice(["patient", "clinician", "both"]),
+    help="Who may be shown it, where it does not say.",
+)
+@click.option(
+    "--jurisdiction", default="", metavar="CODE", help="Where it holds (GB, US, CN ...), where it does not say."
+)
+def add(path: str, folder: str | None, licence: str, audience: str | None, jurisdiction: str) -> None:
+    """Add a file, a folder or NAME:PATH to an index: MedQuAD, MedlinePlus, PubMed, PMC, openFDA, DailyMed, FHIR, PDF,
+    DOCX, HTML, Markdown, text, JSON lines.
 
-    embedder = open_embedder(load().embedder)
-    old = index_module.load(Path(folder), embedder=embedder.id)
-    known = {passage.id for passage in old.passages}
-    new = [passage for passage in passages_of([source]) if passage.id not in known]
-    _index((*old.passages, *new), embedder, Path(folder))
-    click.echo(json.dumps({"added": len(new), "passages": len(old.passages) + len(new)}))
+    The format is recognised by its content. Stopped, the same command goes on where it was; documents that are there
+    already are not added twice; doubles are dropped and listed, and so are files that cannot be read.
+    """
+    from agent.build import build_library, own_index
+    from retrieval.add import REPORT, Adder, add_documents
+    from retrieval.embedders import open_embedder
+    from retrieval.embedders.shipped import vectors
+
+    settings = load()
+    embedder = open_embedder(settings.embedder)
+    target = Path(folder) if folder else own_index(settings.home)
+    documents = _read(path, licence=licence, audience=audience, jurisdiction=jurisdiction)
+    if not folder and not target.is_dir():
+        build_library(target, embedder)
+    adder = Adder(target, embedder=embedder, origin=path, known=vectors(embedder.id))
+    with _bar("document") as bar:
+        counts = add_documents(
+            documents(lambda fault: adder.broken(fault.where, f"{fault.what}. {fault.remedy}")),
+            adder,
+            progress=lambda counts: _to(bar, counts.documents, {"passages": counts.passages, **_named(counts)}),
+        )
+    row = {"documents": counts.documents, **_named(counts), "passages": counts.passages, "embedded": counts.embedded,
+           "index": str(target)}  # fmt: skip
+    click.echo(json.dumps(row))
+    listed = [what for what in ("exact", "near", "twin", "broken", "updated") if counts.by.get(what)]
+    if listed:
+        click.echo(f"What was dropped, kept apart or broken is listed in {target / REPORT}", err=True)
+    if counts.documents == 0:
+        raise InputError(
+            f"Nothing in {path} could be read", remedy=f"See {target / REPORT}" if listed else "Check the path"
+        )
+    if counts.by.get("broken"):
+        raise KnowledgeError(
+            f"{counts.by['broken']} file(s) or record(s) could not be read; the others were added",
+            remedy=f"See {target / REPORT}, mend them and run the same command again",
+        )
 
 
 @knowledge.command("list")
@@ -81,43 +162,54 @@ def check(folder: Path | None) -> None:
         )
 
 
-def _build(sources: tuple[str, ...], folder: Path) -> None:
-    from knowledge.build import passages_of
-    from retrieval.embedders import open_embedder
+def _read(
+    path: str, *, licence: str, audience: str | None, jurisdiction: str
+) -> Callable[[OnFault], Iterator[tuple[str, Document]]]:
+    """The documents of a path or `NAME:PATH`, with what was said of them where they do not say it themselves."""
+    from knowledge.sources import FORMATS, open_source
+    from knowledge.sources.reading import READERS, read_path
 
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file", expected="a folder to make or replace")
-    if (
-        folder.is_dir()
-        and any(folder.iterdir())
-        and not (folder / "manifest.json").exists()
-        and not (folder / "passages.jsonl").exists()
-    ):
-        raise InputError(f"{folder} holds other things than an index", remedy="Name a new or an index folder")
-    passages = tuple(passages_of(sources))
-    _index(passages, open_embedder(load().embedder), folder)
-    click.echo(
-        json.dumps(
-            {
-                "documents": len({passage.document for passage in passages}),
-                "passages": len(passages),
-                "out": str(folder),
-            }
+    name, _, rest = path.partition(":")
+    named = name in {*READERS, *(fmt.name for fmt in FORMATS), "path"} and (bool(rest) or not Path(path).exists())
+    if not named and not Path(path).exists():
+        raise InputError(f"{path} is not there", expected="a file, a folder, or NAME:PATH", remedy="Check the path")
+
+    def documents(on_fault: OnFault) -> Iterator[tuple[str, Document]]:
+        pairs: Iterator[tuple[str, Document]] = (
+            ((path, document) for document in open_source(path, on_fault=on_fault))
+            if named
+            else ((str(file), document) for file, document in read_path(Path(path), on_fault=on_fault))
         )
-    )
+        for file, document in pairs:
+            yield (
+                file,
+                replace(
+                    document,
+                    licence=document.licence or licence,
+                    audience=audience if audience and document.audience == "both" else document.audience,
+                    jurisdiction=document.jurisdiction or ((jurisdiction.upper(),) if jurisdiction else ()),
+                ),
+            )
+
+    return documents
 
 
-def _index(passages: tuple[Any, ...], embedder: Any, folder: Path) -> None:
+def _named(counts: Counts) -> dict[str, int]:
+    return {str(what): count for what, count in counts.by.items()}
+
+
+def _told(faults: list[str], bar: Any, fault: BrokenInput) -> None:
+    faults.append(fault.where)
+    bar.write(f"{fault.where}: {fault.what}. {fault.remedy}", file=sys.stderr)
+
+
+def _bar(unit: str) -> Any:
     from tqdm import tqdm
 
-    from retrieval import index as index_module
-    from retrieval.embedders.cache import VectorCache
+    return tqdm(unit=unit, disable=None, file=sys.stderr)
 
-    cache = VectorCache(embedder.id, home=load().home / "vectors")
-    with tqdm(unit="passage", desc="embedding", disable=None, file=sys.stderr) as bar:
 
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        index_module.build(passages, embedder=embedder, out=folder, cache=cache, progress=progress)
+def _to(bar: Any, done: int, more: Mapping[str, int] = MappingProxyType({})) -> None:
+    bar.update(done - bar.n)
+    if more:
+        bar.set_postfix(dict(more), refresh=False)

@@ -1,72 +1,74 @@
-"""Passages on disk: one JSON line each, and the habit of writing a manifest last."""
+"""Folders on disk: made beside the old one, sealed by a manifest that is written last."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from knowledge.errors import IndexFault, StoreError
-from knowledge.types import Passage, Source
 
 MANIFEST = "manifest.json"
+_IDENTITY = "made-of"
 # Hashing reads about 1 GB a second; above this size a load checks sizes only, and `--verify` hashes all.
 _HASH_LIMIT = 256 * 1024 * 1024
-
-
-def write_passages(path: Path, passages: Iterable[Passage]) -> None:
-    """One passage a line."""
-    with path.open("w", encoding="utf-8") as out:
-        for passage in passages:
-            out.write(json.dumps(dataclasses.asdict(passage), ensure_ascii=True, separators=(",", ":")) + "\n")
-
-
-def read_passages(path: Path) -> list[Passage]:
-    """The passages in the order written.
-
-    Raises:
-        IndexFault: a line is not a passage.
-    """
-    with path.open(encoding="utf-8") as lines:
-        try:
-            return [_passage(json.loads(line)) for line in lines]
-        except (ValueError, TypeError, KeyError) as fault:
-            raise IndexFault(f"{path} holds a line that is not a passage ({fault})", remedy=_REBUILD) from fault
 
 
 _REBUILD = "Delete the folder and run `anamnesis knowledge build` again"
 
 
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Path, *, identity: str = "") -> Iterator[Path]:
     """A new folder that takes the place of `folder` when the block ends well; a failed block leaves the old one.
 
+    With an `identity`, what a failed block had written is kept, and the next of the same identity finds it there.
+
     Raises:
-        StoreError: the disk is full or not writable.
+        StoreError: the disk is full or not writable, or another process makes the same folder.
     """
-    new = folder.with_name(f".{folder.name}.new-{os.getpid()}")
+    new = folder.with_name(f".{folder.name}.new-{'kept' if identity else os.getpid()}")
     old = folder.with_name(f".{folder.name}.old-{os.getpid()}")
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir()
+        if identity:
+            lock.acquire()
+        if not identity or _noted(new) != identity:
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir()
+            (new / _IDENTITY).write_text(identity, encoding="utf-8")
         yield new
+        (new / _IDENTITY).unlink()
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
+    except Timeout as fault:
+        raise StoreError(
+            f"Another process is making {folder}", remedy="Wait until it ends, then run it again"
+        ) from fault
     except OSError as fault:
         raise StoreError(
             f"{folder} cannot be written: {fault}", remedy="Free some space or choose another folder, then run it again"
         ) from fault
     finally:
-        shutil.rmtree(new, ignore_errors=True)
+        lock.release()
+        if not identity:
+            shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _noted(folder: Path) -> str:
+    try:
+        return (folder / _IDENTITY).read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
@@ -74,15 +76,24 @@ def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     files = {
         str(file.relative_to(folder)): {"bytes": file.stat().st_size, "sha256": sha256(file)}
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != MANIFEST
+        if file.is_file() and file.name not in (MANIFEST, _IDENTITY) and not file.name.startswith(".")
     }
     temporary = folder / f"{MANIFEST}.new"
     temporary.write_text(json.dumps({**facts, "files": files}, indent=1, sort_keys=True), encoding="utf-8")
     temporary.replace(folder / MANIFEST)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest, after checking that every file it names is there and whole.
+def unseal(folder: Path) -> None:
+    """Note in the manifest that the folder's files are being changed, so that their seals do not hold for now."""
+    manifest = read_manifest(folder, sealed=False)
+    path = folder / MANIFEST
+    temporary = folder / f"{MANIFEST}.new"
+    temporary.write_text(json.dumps({**manifest, "files": {}}, indent=1, sort_keys=True), encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_manifest(folder: Path, *, sealed: bool = True) -> dict[str, Any]:
+    """The manifest, after checking (where `sealed`) that every file it names is there and whole.
 
     Raises:
         IndexFault: no folder, no manifest (work was not completed), a file missing or changed.
@@ -99,7 +110,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         files: dict[str, dict[str, Any]] = manifest["files"]
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as fault:
         raise IndexFault(f"{path} is damaged ({fault})", remedy=_REBUILD) from fault
-    for name, seal in files.items():
+    for name, seal in files.items() if sealed else ():
         _check_file(folder / name, seal)
     return manifest
 
@@ -118,10 +129,3 @@ def sha256(file: Path) -> str:
     """The file's SHA-256 in hex."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _passage(row: dict[str, Any]) -> Passage:
-    row["sources"] = tuple(Source(**source) for source in row["sources"])
-    for name in ("jurisdiction", "synonyms", "red_flags"):
-        row[name] = tuple(row[name])
-    return Passage(**row)

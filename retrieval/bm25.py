@@ -1,59 +1,127 @@
-"""BM25 by bm25s over a passage's title, heading, synonyms and text."""
+"""BM25 by Tantivy over a passage's title, heading, synonyms and text; on disk, so memory does not grow with the corpus."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from knowledge.errors import IndexFault, StoreError
 from knowledge.types import Passage
 from retrieval.tokenize import tokens
 
 # A word of the title or heading says more than one of the text; the fields are repeated as often as they weigh.
 _FIELDS = (("title", 3), ("heading", 2), ("synonyms", 1), ("text", 1))
+# Tantivy writes a segment when this much is held; one thread keeps the order of rows, and so of ties.
+_HEAP_BYTES = 64 * 1024 * 1024
+# Tantivy drops longer terms; a word this long is no word.
+_LONGEST = 120
 
 
 class Bm25:
-    """Scores of every passage for a query. Method "lucene", k1 1.5, b 0.75 (bm25s's defaults)."""
+    """Scores of the best passages for a query: Tantivy's BM25 (k1 1.2, b 0.75)."""
 
-    def __init__(self, index: Any, size: int) -> None:
-        self._index, self._size = index, size
+    def __init__(self, index: Any) -> None:
+        self._index = index
+        self._searcher = index.searcher()
 
-    def scores(self, query: str) -> NDArray[np.float32]:
-        """Shape (passages,): 0 where no word of the query occurs."""
-        words = [word for word in dict.fromkeys(tokens(query)) if word in self._index.vocab_dict]
-        if not words:
-            return np.zeros(self._size, dtype=np.float32)
-        scores: NDArray[np.float32] = self._index.get_scores(words)
-        return scores
+    def best(self, query: str, k: int, *, language: str = "", audiences: Sequence[str] = ()) -> list[tuple[int, float]]:
+        """At most k (row, score), best first, of passages that hold a word of the query."""
+        import tantivy
+
+        schema, terms = self._index.schema, [word for word in dict.fromkeys(tokens(query)) if len(word) <= _LONGEST]
+        if not terms or k < 1:
+            return []
+        words = tantivy.Query.boolean_query(
+            [(tantivy.Occur.Should, tantivy.Query.term_query(schema, "words", word)) for word in terms]
+        )
+        kept = [(tantivy.Occur.Must, words)]
+        for name, values in (("language", [language] if language else []), ("audience", list(audiences))):
+            if values:
+                only = tantivy.Query.term_set_query(schema, name, values)
+                kept.append((tantivy.Occur.Must, tantivy.Query.const_score_query(only, 0.0)))
+        query_all = tantivy.Query.boolean_query(kept) if len(kept) > 1 else words
+        hits = self._searcher.search(query_all, k, count=False).hits
+        rows = self._searcher.fast_field_values("row", [address for _, address in hits])
+        found = [(int(row), float(score)) for row, (score, _) in zip(rows, hits, strict=True)]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
 
     def known(self, word: str) -> bool:
         """Whether a stemmed word occurs in any passage."""
-        return word in self._index.vocab_dict
-
-    def save(self, folder: Path) -> None:
-        """Write the index to a new folder."""
-        self._index.save(str(folder), show_progress=False)
+        return bool(self._searcher.doc_freq("words", word))
 
 
-def build(passages: Iterable[Passage]) -> Bm25:
-    """Index passages in order; row i of the scores is passage i."""
-    import bm25s
+class Bm25Writer:
+    """Adds passages to an index on disk. Nothing is kept until `commit`."""
 
-    words = [passage_tokens(passage) for passage in passages]
-    index = bm25s.BM25()
-    index.index(words, show_progress=False)
-    return Bm25(index, len(words))
+    def __init__(self, folder: Path) -> None:
+        import tantivy
+
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._index = tantivy.Index(_schema(), path=str(folder))
+            self._writer: Any = self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+        except ValueError as fault:
+            raise StoreError(
+                f"{folder} cannot be written: {fault}", remedy="Check that no other build is running"
+            ) from fault
+
+    def add(self, row: int, passage: Passage) -> None:
+        """Index a passage under its row."""
+        import tantivy
+
+        document = tantivy.Document()
+        document.add_unsigned("row", row)
+        document.add_text("words", " ".join(word for word in passage_tokens(passage) if len(word) <= _LONGEST))
+        document.add_text("language", passage.language)
+        document.add_text("audience", passage.audience)
+        self._writer.add_document(document)
+
+    def remove(self, rows: Iterable[int]) -> None:
+        """Forget passages by row."""
+        for row in rows:
+            self._writer.delete_documents_by_term("row", row)
+
+    def remove_from(self, row: int) -> None:
+        """Forget every passage from `row` on: what a killed run had indexed and the catalogue never kept."""
+        import tantivy
+
+        query = tantivy.Query.range_query(
+            self._index.schema, "row", tantivy.FieldType.Unsigned, row, 2**63, include_lower=True, include_upper=True
+        )
+        self._writer.delete_documents_by_query(query)
+
+    def commit(self) -> None:
+        """Keep everything since the last commit."""
+        try:
+            self._writer.commit()
+        except (ValueError, OSError) as fault:
+            raise StoreError(
+                f"The word index cannot be written: {fault}", remedy="Free some space, then run it again"
+            ) from fault
+
+    def close(self) -> None:
+        """Give up what was not committed, and wait until the files are as they will stay."""
+        if self._writer is not None:
+            self._writer.rollback()
+            self._writer.wait_merging_threads()
+            self._writer = None
 
 
-def load(folder: Path, size: int) -> Bm25:
-    """Read an index of `size` passages."""
-    import bm25s
+def load(folder: Path) -> Bm25:
+    """Open an index.
 
-    return Bm25(bm25s.BM25.load(str(folder), show_progress=False), size)
+    Raises:
+        IndexFault: Tantivy cannot read the folder.
+    """
+    import tantivy
+
+    try:
+        return Bm25(tantivy.Index(_schema(), path=str(folder)))
+    except ValueError as fault:
+        raise IndexFault(
+            f"{folder} is not a word index ({fault})", remedy="Delete the folder and build it again"
+        ) from fault
 
 
 def passage_tokens(passage: Passage) -> list[str]:
@@ -63,3 +131,15 @@ def passage_tokens(passage: Passage) -> list[str]:
         value = getattr(passage, name)
         found.extend(tokens("\n".join(value) if isinstance(value, tuple) else value) * weight)
     return found
+
+
+def _schema() -> Any:
+    import tantivy
+
+    schema = tantivy.SchemaBuilder()
+    schema.add_unsigned_field("row", indexed=True, fast=True)
+    # The words are stemmed and segmented already; only spaces divide them.
+    schema.add_text_field("words", tokenizer_name="whitespace", index_option="freq")
+    schema.add_text_field("language", tokenizer_name="raw", index_option="basic")
+    schema.add_text_field("audience", tokenizer_name="raw", index_option="basic")
+    return schema.build()

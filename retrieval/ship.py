@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import sys
 
-from knowledge.build import passages_of
+from knowledge.build import EMBEDDED, passages_of
 from retrieval.embedders import open_embedder
-from retrieval.embedders.cache import SHIPPED, VectorCache, file_name, write
-from retrieval.index import embed
+from retrieval.embedders.shipped import SHIPPED, file_name, read, write
+from retrieval.index import embedded_text
+
+_BATCH = 16
 
 
 def main() -> int:
-    """Embed what changed, drop what is gone, write one file. Exit 0."""
+    """Embed what changed, drop what is gone, write one file (every 2,000 passages too, so that a stop loses little). Exit 0."""
+    from tqdm import tqdm
+
     embedder = open_embedder()
-    passages = tuple(passages_of(["library"]))
-    cache = VectorCache(embedder.id)
-    new = sum(cache.get(passage.id) is None for passage in passages)
-    vectors = embed(
-        passages, embedder=embedder, cache=cache, progress=lambda done, total: print(f"\r{done}/{total}", end="")
-    )
-    write(SHIPPED / file_name(embedder.id), {passage.id: row for passage, row in zip(passages, vectors, strict=True)})
-    print(f"{len(passages)} passages, {new} embedded now")
+    path = SHIPPED / file_name(embedder.id)
+    passages = {passage.id: passage for passage in passages_of(EMBEDDED)}
+    known = read(path)
+    missing = [passage for passage in passages.values() if passage.id not in known]
+    for start in tqdm(range(0, len(missing), _BATCH), unit="batch", desc="embedding", disable=None):
+        batch = missing[start : start + _BATCH]
+        vectors = embedder.passages([embedded_text(passage) for passage in batch])
+        known.update({passage.id: row for passage, row in zip(batch, vectors, strict=True)})
+        if start % 2000 < _BATCH and start:
+            write(path, known)
+    write(path, {passage_id: known[passage_id] for passage_id in passages})
+    print(f"{len(passages)} passages, {len(missing)} embedded now")
     return 0
 
 

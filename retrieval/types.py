@@ -16,12 +16,26 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What may be returned. An empty field does not filter; audience `patient` also admits `both`."""
+    """What may be returned. An empty field does not filter; audience `patient` also admits `both`.
+
+    `prefer` is a jurisdiction whose passages come earlier among those admitted; it holds nothing back.
+    """
 
     language: str = ""
     audience: str = ""
     jurisdiction: str = ""
     published_since: str = ""
+    prefer: str = ""
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The audiences whose passages are admitted; none named admits all."""
+        return (self.audience, "both") if self.audience else ()
+
+    @property
+    def admits_all(self) -> bool:
+        """Whether nothing is held back."""
+        return not (self.language or self.audience or self.jurisdiction or self.published_since)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ class Desk:
         agent = self._opener()
         number = len(held.turns) + 1
         turn = Turn(
-            number, message, language, own_words=not agent.settings.index, before=before,
+            number, message, language, before=before,
             status=say(language, "status_urgency"),
         )  # fmt: skip
         if not held.lock.acquire(blocking=False):

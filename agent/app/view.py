@@ -39,13 +39,12 @@ class Turn:
     """One question and its answer as far as it has come. `said` is raw: it lives in memory and on the page only.
 
     `status` says what is being done and is empty once the turn is over; `note` stands under the answer, `before`
-    above it. `own_words`: the passages are the embedded library's, which we wrote after the sources they name.
+    above it.
     """
 
     number: int
     said: str
     language: Language
-    own_words: bool = False
     before: str = ""
     triage: Triage | None = None
     banner: str = ""
@@ -232,15 +231,23 @@ def _source(turn: Turn, citation: Citation) -> str:
     )
     dated = f"{citation.source} ({citation.published})" if citation.published else citation.source
     after_whom = "; ".join(filter(None, (dated, *citation.also)))
-    own = say(language, "citation_own_words", sources=after_whom) if turn.own_words and after_whom else ""
-    others = "" if turn.own_words else "\n\n".join(citation.also)
+    own = say(language, "citation_own_words", sources=after_whom) if citation.own_words and after_whom else ""
+    others = "" if citation.own_words else "\n\n".join(citation.also)
     page = link(citation.url, say(language, "open_source"), css="page")
+    facts = (
+        ("citation_superseded", {"newer": citation.superseded_by}),
+        ("citation_for", {"places": ", ".join(place for place in citation.jurisdiction if place != "INT")}),
+        ("citation_page", {"page": citation.page or ""}),
+        ("citation_grade", {"grade": citation.evidence_grade}),
+        ("citation_licence", {"licence": citation.licence}),
+    )
+    more = "\n\n".join(say(language, name, **values) for name, values in facts if all(values.values()))
     return (
         f'<div popover id="{ident}" class="opened" role="dialog" aria-labelledby="{ident}-name">'
         f'<div class="top"><h3 id="{ident}-name">[{plain(citation.key)}] {plain(citation.title)}</h3>{close}</div>'
         f'<p class="who-says">{plain(" · ".join(filter(None, (citation.source, written))))}</p>'
         f'<blockquote dir="auto">{marked(citation.text, quotes)}</blockquote>'
-        f"{blocks(own or others)}{blocks(reviewed)}"
+        f"{blocks(own or others)}{blocks(more)}{blocks(reviewed)}"
         f"{f'<p>{page}</p>' if page.startswith('<a') else ''}</div>"
     )
 

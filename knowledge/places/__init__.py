@@ -70,7 +70,9 @@ def named(text: str) -> str:
 def _named() -> tuple[tuple[str, re.Pattern[str]], ...]:
     patterns = []
     for code, known in _load()[0].items():
-        words = {*known.name.values(), *known.short.values()} | {alias for alias, target in _ALIASES.items() if target == code}
+        words = {*known.name.values(), *known.short.values()} | {
+            alias for alias, target in _ALIASES.items() if target == code
+        }
         names = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True) if word != "EN")
         pattern = (
             rf"^\W*(?:the )?(?:{names})\W*$|\b(?:i.?m|i am|we.?re|we are|i live|we live|living|currently) in (?:the )?(?:{names})\b"
@@ -78,6 +80,25 @@ def _named() -> tuple[tuple[str, re.Pattern[str]], ...]:
         )
         patterns.append((code, re.compile(pattern, re.IGNORECASE)))
     return tuple(patterns)
+
+
+def mentioned(text: str) -> str:
+    """The code of the one place whose rules a text asks for ("first-line in the UK?", "NICE", "国内指南"); else ""."""
+    found = {code for code, pattern in _mentions() if pattern.search(text)}
+    return found.pop() if len(found) == 1 else ""
+
+
+@functools.cache
+def _mentions() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    data = tomllib.loads(_DATA.read_text(encoding="utf-8"))["mentions"]
+    return tuple((code, re.compile("|".join(map(_mention, words)))) for code, words in data.items())
+
+
+def _mention(word: str) -> str:
+    if not word.isascii():
+        return re.escape(word)
+    bare = rf"(?<!\w){re.escape(word)}(?!\w)"
+    return bare if word.isupper() else f"(?i:{bare})"
 
 
 def emergency_line(country: str, language: str) -> str:

@@ -44,7 +44,7 @@ EMERGENCY = Triage("emergency", rules=(RULE,), where="ambulance", has_symptom=Tr
 HOME = Triage("self_care", has_symptom=True)
 CITATION = Citation("1", "p1", "cold", "Common cold: Antibiotics", "MedlinePlus", "https://medlineplus.gov/cold.html",
                     "2024", "Antibiotics do not help a cold.", "Antibiotics do not help a cold. A virus causes it.",
-                    also=("NHS, Common cold (2025) https://www.nhs.uk/cold",))  # fmt: skip
+                    also=("NHS, Common cold (2025) https://www.nhs.uk/cold",), own_words=True)  # fmt: skip
 ATTACKS = (
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -94,7 +94,7 @@ def answered(text: str = "Antibiotics do not help a cold [1].", **changes) -> Tu
               "citations": (CITATION,), "banner": "**Look after yourself**\n\nWhy: nothing.", "model": "Tiny",
               "settings": "abc", "claims": (Claim(text, True, "1", CITATION.quote),)}  # fmt: skip
     answer = Answer(**(fields | changes))
-    return after(Turn(1, "Do I need antibiotics?", "en", own_words=True, status="x"), Done(answer, None))
+    return after(Turn(1, "Do I need antibiotics?", "en", status="x"), Done(answer, None))
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -285,7 +285,7 @@ def test_a_mark_opens_the_quote_in_its_passage_and_says_who_and_when():
 
 
 def test_only_the_library_is_our_own_words_and_none_is_no_reviewer():
-    other = replace(answered(), own_words=False)
+    other = answered(citations=(replace(CITATION, own_words=False),))
     assert "Our own words" not in Tags(turn_html(other)).words
     for reviewer, shown in (
         ("none", "citation_reviewed_none"),

