@@ -78,12 +78,25 @@ class Catalogue:
         try:
             if write:
                 self._db.executescript(_SCHEMA)
+            else:
+                self._undo_a_kill()
             self._rows = self._one("SELECT coalesce(max(row) + 1, 0) FROM passages")
             self._alive = self._one("SELECT count(*) FROM passages")
         except sqlite3.OperationalError as fault:
             raise (StoreError if write else IndexFault)(f"{path} cannot be opened: {fault}", remedy=_REBUILD) from fault
         except sqlite3.DatabaseError as fault:
             raise IndexFault(f"{path} is damaged ({fault})", remedy=_REBUILD) from fault
+
+    def _undo_a_kill(self) -> None:
+        """A writer that was killed leaves a journal, which only somebody who may write can roll back."""
+        try:
+            self._one("SELECT count(*) FROM facts")
+        except sqlite3.OperationalError as fault:
+            if "readonly" not in str(fault):
+                raise
+            self.close()
+            with closing(sqlite3.connect(self._path, timeout=30)) as connection:
+                connection.execute("SELECT count(*) FROM facts").fetchone()
 
     @property
     def _db(self) -> sqlite3.Connection:

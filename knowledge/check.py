@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from knowledge.chunk import sentences, units
+from knowledge.duplicates import fingerprint, resemblance
 from knowledge.errors import KnowledgeError
 from knowledge.markdown import marks, read_topic
 from knowledge.sources.library import topic_files
@@ -22,6 +23,7 @@ KINDS = ("condition", "symptom", "medicine", "first-aid", "pregnancy", "mental-h
 MOST_GRADE = 8.0
 # A Chinese sentence over 40 characters is hard to read on a phone (the library's own rule, README).
 MOST_CHINESE_SENTENCE = 48
+MOST_CHINESE_MEAN = 28.0
 SECTION_UNITS = {"en": (12, 150), "zh": (12, 200)}
 SHARED_RUN = 12
 _NEAR_DOUBLE = 0.6
@@ -77,6 +79,7 @@ def check_library(
         said = _topic_faults(file, document, ids=ids, languages=languages, rules=known_rules, today=today)
         faults.extend(Fault(file.name, rule, what) for rule, what in said)
     faults.extend(_doubles(topics))
+    faults.extend(_unread(root, topics))
     if corpora is not None:
         faults.extend(_copied(topics, corpora))
     return Report(topics=len(files), faults=tuple(faults))
@@ -106,6 +109,8 @@ def _topic_faults(
             yield "related", f"there is no topic {other!r}"
         elif languages[other] != document.language:
             yield "related", f"{other!r} is in another language"
+    if not document.red_flags and document.kind != "medicine":
+        yield "red flags", "none is listed: which triage rules does this page's danger belong to?"
     for rule in document.red_flags:
         if rule not in rules:
             yield "red flags", f"there is no triage rule {rule!r}"
@@ -167,11 +172,20 @@ def _reading_faults(document: Document) -> Iterator[tuple[str, str]]:
         if grade > MOST_GRADE:
             yield "reading", f"grade {grade:.1f}, above {MOST_GRADE:.0f}"
         return
+    mean = chinese_sentence_length(_prose(document))
+    if mean > MOST_CHINESE_MEAN:
+        yield "reading", f"{mean:.0f} characters a sentence on average, more than {MOST_CHINESE_MEAN:.0f}"
     for section in document.sections:
         for sentence in sentences(section.text):
             for part in re.split(r"[。！？；]", sentence):
                 if len(part) > MOST_CHINESE_SENTENCE:
                     yield "reading", f"a sentence of {len(part)} characters: {part[:30]}…"
+
+
+def chinese_sentence_length(text: str) -> float:
+    """Characters a sentence, on average: what a Chinese page has in place of a grade."""
+    parts = [part for sentence in sentences(text) for part in re.split(r"[。！？；]", sentence) if len(part) > 1]
+    return sum(map(len, parts)) / max(1, len(parts))
 
 
 def reading_grade(text: str) -> float:
@@ -200,17 +214,30 @@ def _cmudict() -> dict[str, list[list[str]]]:
 
 
 def _doubles(topics: list[tuple[Path, Document]]) -> Iterator[Fault]:
-    """Topics of one language that share most of their runs of five words (Broder 1997, resemblance of shingles)."""
-    shingles = [(file, document.language, _shingles(_prose(document))) for file, document in topics]
-    for i, (file, language, mine) in enumerate(shingles):
-        for other, other_language, theirs in shingles[i + 1 :]:
-            if language == other_language and len(mine & theirs) > _NEAR_DOUBLE * min(len(mine), len(theirs)):
-                yield Fault(file.name, "double", f"most of it stands in {other.name} too")
+    """Topics of one language that are nearly the same text (knowledge/duplicates.py)."""
+    marks = [(file, fingerprint(document)) for file, document in topics]
+    bands: dict[tuple[int, int], int] = {}
+    pairs: set[tuple[int, int]] = set()
+    for row, (_, mark) in enumerate(marks):
+        for band in enumerate(mark.bands):
+            first = bands.setdefault(band, row)
+            if first != row:
+                pairs.add((first, row))
+    for first, row in sorted(pairs):
+        alike = resemblance(marks[first][1].signature, marks[row][1].signature)
+        if alike > _NEAR_DOUBLE:
+            yield Fault(marks[row][0].name, "double", f"most of it stands in {marks[first][0].name} too")
 
 
-def _shingles(text: str, *, size: int = 5) -> frozenset[tuple[str, ...]]:
-    words = _words(text)
-    return frozenset(tuple(words[i : i + size]) for i in range(len(words) - size + 1))
+def _unread(root: Path, topics: list[tuple[Path, Document]]) -> Iterator[Fault]:
+    """Topics that no log of a second reading names; a folder without logs is not ours to hold to that."""
+    logs = [file.read_text(encoding="utf-8") for file in sorted((root / "reviews").glob("second-*.md"))]
+    if not logs:
+        return
+    named = set(re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", "\n".join(logs)))
+    for file, document in topics:
+        if document.id not in named:
+            yield Fault(file.name, "review", "no second reading of it is logged in reviews/second-*.md")
 
 
 def _copied(topics: list[tuple[Path, Document]], corpora: Path) -> Iterator[Fault]:

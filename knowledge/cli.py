@@ -146,6 +146,22 @@ def list_documents(sources: tuple[str, ...]) -> None:
 
 
 @knowledge.command()
+@click.argument("text")
+def terms(text: str) -> None:
+    """What the medical words of TEXT mean: one JSON object a word, with its names in both languages and what attests them."""
+    from knowledge.terms import load_terms
+
+    for mention in load_terms().find(text):
+        meanings = [
+            {"en": concept.en, "english": [*concept.english[1:], *concept.abbreviations], "chinese": list(concept.chinese),
+             "broader": list(concept.broader), "icd10": concept.icd10, "sources": list(concept.sources)}
+            for concept in mention.concepts
+        ]  # fmt: skip
+        row = {"word": mention.text, "start": mention.start, "end": mention.end, "meanings": meanings}
+        click.echo(json.dumps(row, ensure_ascii=False))
+
+
+@knowledge.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 def check(folder: Path | None) -> None:
     """Check the library (or a FOLDER like it): format, sources, links, rules, reading grade, dates, doubles."""

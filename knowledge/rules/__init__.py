@@ -6,6 +6,7 @@ Everything is TOML beside this file, read once. Each rule names its source and c
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -123,7 +124,8 @@ def load_lexicon() -> Lexicon:
     for path in sorted((_HERE / "findings").glob("*.toml")):
         data = _read(path)
         for name, value in data.pop("words", {}).items():
-            words[name] = words.get(name, ()) + _strings(value.get("en")) + _strings(value.get("zh"))
+            listed = _strings(value.get("en")) + _strings(value.get("zh")) + _of_class(_strings(value.get("terms")))
+            words[name] = tuple(dict.fromkeys(words.get(name, ()) + listed))
         for name, value in data.pop("cues", {}).items():
             cues[name] = cues.get(name, ()) + _strings(value.get("en")) + _strings(value.get("zh"))
         spelling |= {wrong: right for right, wrongs in data.pop("spelling", {}).items() for wrong in wrongs}
@@ -150,6 +152,16 @@ def load_lexicon() -> Lexicon:
             if parent not in findings:
                 raise KnowledgeError(f"Finding {spec.id} is a kind of unknown {parent}", remedy="Define the parent")
     return Lexicon(findings=findings, words=words, cues=cues, spelling=spelling, traditional=traditional)
+
+
+def _of_class(classes: Iterable[str]) -> tuple[str, ...]:
+    """Every name, in both languages, of the medicines of a class of the terminology, as patterns write words."""
+    from knowledge.terms import load_terms
+
+    concepts = [concept for each in classes for concept in load_terms().of_class(each)]
+    english = [name.lower().replace(" ", "_") for concept in concepts for name in concept.english]
+    plain = [name for name in english if re.fullmatch(r"[a-z0-9_-]{3,}", name)]
+    return tuple(dict.fromkeys([*plain, *(name for concept in concepts for name in concept.chinese)]))
 
 
 def _rule(name: str, value: Mapping[str, Any], advice: Mapping[str, Any], sources: Mapping[str, Source]) -> RuleSpec:
