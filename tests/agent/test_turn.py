@@ -275,3 +275,16 @@ def test_the_contract_row_has_its_fields_and_the_level_stands_in_the_words(base)
 def test_a_malformed_conversation_is_refused(base, messages, said):
     with pytest.raises(InputError, match=said):
         answer_messages(base, messages)
+
+
+def test_a_guideline_is_for_the_doctor_and_says_when_it_is_out_of_date(base):
+    question = "First-line antibiotic for low-severity community acquired pneumonia in the UK, penicillin allergy?"
+    agent = _agent(base, "Doxycycline 200 mg loading dose then 100 mg OD [1].")
+    events = list(run_turn(agent, ConversationState(id="d", audience="clinician"), question))
+    answer = _done(events).answer
+    cited = [citation for citation in answer.citations if citation.document.startswith("open-medicine:")]
+    assert cited and cited[0].jurisdiction == ("GB",) and "MIT" in cited[0].licence
+    assert cited[0].url.startswith("https://doi.org/") and cited[0].superseded_by
+    assert "Out of date" in answer.text and cited[0].superseded_by in answer.text
+    patient = _done(list(run_turn(agent, ConversationState(id="p", audience="patient"), question))).answer
+    assert not [citation for citation in patient.citations if citation.document.startswith("open-medicine:")]

@@ -135,3 +135,21 @@ def test_unknown_place_labels_every_crisis_line():
 )  # fmt: skip
 def test_a_place_is_known_when_somebody_says_they_are_there(text, code):
     assert places.named(text) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("(doctor, UK) first-line for low-severity CAP?", "GB"),
+        ("what does NICE say about reflux", "GB"),
+        ("American guideline on blood pressure", "US"),
+        ("国内指南怎么说", "CN"),
+        ("ESC or ACC, which applies in Europe", "EU"),
+        ("tell us about asthma", ""),
+        ("a nice cup of tea", ""),
+        ("UK and US advice compared", ""),
+        ("", ""),
+    ],
+)
+def test_a_question_that_names_whose_rules_it_asks_for(text, code):
+    assert places.mentioned(text) == code
