@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Sequence
 
+from knowledge.terms import load_terms
 from knowledge.types import Passage
+from retrieval.names import named_in
 from retrieval.tokenize import tokens
 from retrieval.types import Hit
 
@@ -16,7 +17,10 @@ _COSINE_LOW, _COSINE_HIGH = 0.80, 0.90
 # evals/cases/relevance.jsonl and are reported on the odd ones by `make bench-relevance`.
 _NEAR, _WORDS, _SUBJECT = 0.4, 0.2, 0.4
 _VERY_NEAR, _UNNAMED = 0.9, 0.8
-_PHRASES = re.compile(r"[,，、;；()（）/]|\band\b|\bor\b|和|与")
+# A symptom is told in many words, and a part of the body is in every story.
+_TOLD_IN_OTHER_WORDS = ("symptoms", "body")
+# What a passage is worth that mentions nothing of what the question names.
+_OTHER = 0.5
 # A passage much less relevant than the best one is about something else.
 _OF_BEST = 0.7
 
@@ -39,6 +43,8 @@ def relevance(query: str, hit: Hit, *, rules: Collection[str] = ()) -> float:
         near = min(1.0, max(0.0, (hit.dense - _COSINE_LOW) / (_COSINE_HIGH - _COSINE_LOW)))
     named = 1.0 if set(rules) & set(hit.passage.red_flags) else subject(query, hit.passage)
     score = _NEAR * near + _WORDS * coverage(query, hit.passage) + _SUBJECT * named
+    if named < 1.0 and of_another_thing(query, hit.passage):
+        score *= _OTHER
     # A page none of whose names was said has to be very near to be meant.
     return score if named or near >= _VERY_NEAR else _UNNAMED * score
 
@@ -54,12 +60,24 @@ def coverage(query: str, passage: Passage) -> float:
 
 
 def subject(query: str, passage: Passage) -> float:
-    """How much of a name of the page's subject stands in the query: the best share over its title and synonyms.
+    """How much of a name of the page's subject stands in the query; by the passage's words where it has no name."""
+    named = named_in(query, passage)
+    return named if named or any(map(tokens, (passage.title, passage.heading))) else coverage(query, passage)
 
-    A page without synonyms (another's document) is judged by its title and heading, or by its words where it has none.
-    """
-    asked = set(tokens(query))
-    names = (passage.title, *(passage.synonyms or (passage.heading,)))
-    phrases = [set(tokens(part)) for name in names for part in _PHRASES.split(name)]
-    shares = [len(phrase & asked) / len(phrase) for phrase in phrases if phrase]
-    return max(shares) if shares else coverage(query, passage)
+
+def of_another_thing(query: str, passage: Passage) -> bool:
+    """Whether the question names an illness, a medicine or a procedure, and the passage mentions none of those named."""
+    named = [
+        mention.concept
+        for mention in load_terms().find(query)
+        if mention.concept is not None and mention.concept.kind not in _TOLD_IN_OTHER_WORDS
+    ]
+    if not named:
+        return False
+    held = " ".join((passage.title, passage.heading, passage.text, *passage.synonyms)).lower()
+    words = set(tokens(held))
+    return not any(
+        (name.lower() in held if passage.language == "zh" else words.issuperset(tokens(name)) and tokens(name))
+        for concept in named
+        for name in concept.names(passage.language)
+    )

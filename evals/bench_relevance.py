@@ -33,11 +33,11 @@ def main() -> int:
         found = search(index, row["text"], embedder=embedder, filters=filters, k=settings.passages, per_document=2)
         hits = bearing(row["text"], found.hits, least=settings.min_relevance)
         half = (row["language"], number % 2)
-        if row["document"] is None:
+        if not row["documents"]:
             counts.setdefault((*half, "not in the library, held back"), []).append(not hits)
         else:
             counts.setdefault((*half, "in the library, let through"), []).append(bool(hits))
-            first = bool(hits) and hits[0].passage.document == row["document"]
+            first = bool(hits) and hits[0].passage.document in row["documents"]
             counts.setdefault((*half, "in the library, its page first"), []).append(first)
     print(f"min_relevance {settings.min_relevance}, {len(index.passages)} passages, 95% Wilson intervals")
     for (language, odd, what), outcomes in sorted(counts.items()):

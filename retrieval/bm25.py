@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from knowledge.errors import IndexFault, StoreError
 from knowledge.types import Passage
@@ -16,6 +16,7 @@ _FIELDS = (("title", 3), ("heading", 2), ("synonyms", 1), ("text", 1))
 _HEAP_BYTES = 64 * 1024 * 1024
 # Tantivy drops longer terms; a word this long is no word.
 _LONGEST = 120
+Field = Literal["words", "names"]
 
 
 class Bm25:
@@ -34,10 +35,12 @@ class Bm25:
         audiences: Sequence[str] = (),
         also: Sequence[str] = (),
         share: float = 1.0,
+        field: Field = "words",
     ) -> list[tuple[int, float]]:
         """At most k (row, score), best first, of passages that hold a word of the query.
 
-        `also` are other names of what the query names; a word of theirs counts `share` of one of its own.
+        `also` are other names of what the query names; a word of theirs counts `share` of one of its own. The field
+        `names` holds only the names of the passage's subject: its title and synonyms.
         """
         import tantivy
 
@@ -46,7 +49,9 @@ class Bm25:
         terms |= {word: share for word in tokens("\n".join(also)) if len(word) <= _LONGEST and word not in terms}
         if not terms or k < 1:
             return []
-        words = tantivy.Query.boolean_query([(tantivy.Occur.Should, _term(schema, *each)) for each in terms.items()])
+        words = tantivy.Query.boolean_query(
+            [(tantivy.Occur.Should, _term(schema, field, *each)) for each in terms.items()]
+        )
         kept = [(tantivy.Occur.Must, words)]
         for name, values in (("language", [language] if language else []), ("audience", list(audiences))):
             if values:
@@ -85,6 +90,7 @@ class Bm25Writer:
         document = tantivy.Document()
         document.add_unsigned("row", row)
         document.add_text("words", " ".join(word for word in passage_tokens(passage) if len(word) <= _LONGEST))
+        document.add_text("names", " ".join(name_tokens(passage)))
         document.add_text("language", passage.language)
         document.add_text("audience", passage.audience)
         self._writer.add_document(document)
@@ -136,10 +142,15 @@ def load(folder: Path) -> Bm25:
         ) from fault
 
 
-def _term(schema: Any, word: str, share: float) -> Any:
+def name_tokens(passage: Passage) -> list[str]:
+    """The words of the names of a passage's subject."""
+    return [word for word in tokens("\n".join((passage.title, *passage.synonyms))) if len(word) <= _LONGEST]
+
+
+def _term(schema: Any, field: Field, word: str, share: float) -> Any:
     import tantivy
 
-    query = tantivy.Query.term_query(schema, "words", word)
+    query = tantivy.Query.term_query(schema, field, word)
     return query if share == 1.0 else tantivy.Query.boost_query(query, share)
 
 
@@ -159,6 +170,7 @@ def _schema() -> Any:
     schema.add_unsigned_field("row", indexed=True, fast=True)
     # The words are stemmed and segmented already; only spaces divide them.
     schema.add_text_field("words", tokenizer_name="whitespace", index_option="freq")
+    schema.add_text_field("names", tokenizer_name="whitespace", index_option="freq")
     schema.add_text_field("language", tokenizer_name="raw", index_option="basic")
     schema.add_text_field("audience", tokenizer_name="raw", index_option="basic")
     return schema.build()

