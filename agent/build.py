@@ -11,7 +11,7 @@ from agent.audit import AuditLog
 from agent.config import Settings
 from agent.store import open_database
 from agent.types import ChatModel
-from knowledge.errors import IndexFault
+from knowledge.errors import IndexFault, StoreError
 from retrieval.types import Embedder
 
 if TYPE_CHECKING:
@@ -115,14 +115,17 @@ def _brought_up_to_date(folder: Path, embedder: Embedder, progress: Progress | N
     from retrieval.embedders.shipped import vectors
 
     if read_manifest(folder, sealed=False).get("made_from") != embedded_identity():
-        adder = Adder(folder, embedder=embedder, origin=_EMBEDDED, known=vectors(embedder.id))
-        kept: set[str] = set()
-        for document in documents_of(EMBEDDED):
+        try:
+            adder = Adder(folder, embedder=embedder, origin=_EMBEDDED, known=vectors(embedder.id))
+        except StoreError:
+            # Another process adds to it now, or it cannot be written: it serves as it is.
+            return index_module.load(folder, embedder=embedder.id)
+        # First what is gone: a topic that was renamed would otherwise be a double of its old self.
+        adder.drop_missing({document.id for document in documents_of(EMBEDDED)})
+        for number, document in enumerate(documents_of(EMBEDDED), 1):
             adder.add(document)
-            kept.add(document.id)
             if progress:
-                progress(len(kept), adder.counts.passages)
-        adder.drop_missing(kept)
+                progress(number, 0)
         adder.close(facts={"made_from": embedded_identity()})
     return index_module.load(folder, embedder=embedder.id)
 

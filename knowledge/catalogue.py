@@ -23,7 +23,8 @@ from knowledge.types import Passage, Source
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL, title TEXT NOT NULL, origin TEXT NOT NULL, file TEXT NOT NULL,
-    digest BLOB NOT NULL, licence TEXT NOT NULL, language TEXT NOT NULL, published TEXT NOT NULL, numbers BLOB,
+    digest BLOB NOT NULL, content BLOB NOT NULL, licence TEXT NOT NULL, language TEXT NOT NULL,
+    published TEXT NOT NULL, numbers BLOB,
     signature BLOB
 );
 CREATE INDEX IF NOT EXISTS documents_id ON documents (id);
@@ -51,6 +52,7 @@ class Entry:
     origin: str
     file: str
     digest: bytes
+    content: bytes
     licence: str
     language: str
     published: str
@@ -72,15 +74,16 @@ class Catalogue:
 
     def __init__(self, path: Path, *, write: bool = False) -> None:
         self._path, self._write = path, write
-        self._local = threading.local()
+        self._lock = threading.RLock()
         if not write and not path.is_file():
             raise IndexFault(f"{path} is missing", remedy=_REBUILD)
         try:
+            self._db = self._connect()
             if write:
                 self._db.executescript(_SCHEMA)
             else:
                 self._undo_a_kill()
-            self._rows = self._one("SELECT coalesce(max(row) + 1, 0) FROM passages")
+            self._rows = int(self.fact("rows") or 0)
             self._alive = self._one("SELECT count(*) FROM passages")
         except sqlite3.OperationalError as fault:
             raise (StoreError if write else IndexFault)(f"{path} cannot be opened: {fault}", remedy=_REBUILD) from fault
@@ -94,32 +97,33 @@ class Catalogue:
         except sqlite3.OperationalError as fault:
             if "readonly" not in str(fault):
                 raise
-            self.close()
             with closing(sqlite3.connect(self._path, timeout=30)) as connection:
                 connection.execute("SELECT count(*) FROM facts").fetchone()
 
-    @property
-    def _db(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            mode = "rwc" if self._write else "ro"
-            connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode={mode}", uri=True, timeout=30)
-            # 64 MiB of pages at most, whatever the size of the file.
-            connection.execute("PRAGMA cache_size = -65536")
-            if self._write:
-                connection.execute("PRAGMA synchronous = NORMAL")
-            self._local.connection = connection
+    def _connect(self) -> sqlite3.Connection:
+        mode = "rwc" if self._write else "ro"
+        # One connection for all threads, kept from the beginning: another index that takes this one's place on the disk
+        # must never be read with this one's rows.
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode={mode}", uri=True, timeout=30, check_same_thread=False
+        )
+        # 64 MiB of pages at most, whatever the size of the file.
+        connection.execute("PRAGMA cache_size = -65536")
+        if self._write:
+            connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
     def _one(self, query: str, *values: object) -> Any:
-        return self._db.execute(query, values).fetchone()[0]
+        with self._lock:
+            return self._db.execute(query, values).fetchone()[0]
+
+    def _all(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._local.connection = None
+        """Close the file; what was not committed is given up."""
+        self._db.close()
 
     @property
     def rows(self) -> int:
@@ -142,14 +146,14 @@ class Catalogue:
         for start in range(0, len(rows), 500):
             part = [int(row) for row in rows[start : start + 500]]
             marks = ",".join("?" * len(part))
-            for row, body in self._db.execute(f"SELECT row, body FROM passages WHERE row IN ({marks})", part):
+            for row, body in self._all(f"SELECT row, body FROM passages WHERE row IN ({marks})", part):
                 found[row] = self._passage(body)
         return found
 
     def of(self, document: str) -> tuple[Passage, ...]:
         """The passages of a document, in order."""
         query = "SELECT body FROM passages WHERE document IN (SELECT number FROM documents WHERE id = ?) ORDER BY row"
-        return tuple(self._passage(body) for (body,) in self._db.execute(query, (document,)))
+        return tuple(self._passage(body) for (body,) in self._all(query, (_clean(document),)))
 
     def __iter__(self) -> Iterator[Passage]:
         with closing(self._db.cursor()) as cursor:
@@ -158,8 +162,8 @@ class Catalogue:
 
     def row_of(self, passage_id: str) -> int | None:
         """The row of a passage."""
-        found = self._db.execute("SELECT row FROM passages WHERE id = ?", (passage_id,)).fetchone()
-        return None if found is None else int(found[0])
+        found = self._all("SELECT row FROM passages WHERE id = ? LIMIT 1", (passage_id,))
+        return int(found[0][0]) if found else None
 
     def admitted(
         self, *, language: str = "", audiences: Sequence[str] = (), jurisdiction: str = "", since: str = ""
@@ -179,7 +183,7 @@ class Catalogue:
             terms.append("(published = '' OR published >= ?)")
             values.append(since)
         query = f"SELECT row FROM passages WHERE {' AND '.join(terms)} ORDER BY row"
-        return np.fromiter((row for (row,) in self._db.execute(query, values)), dtype=np.int64)
+        return np.fromiter((row for (row,) in self._all(query, values)), dtype=np.int64)
 
     def of_jurisdiction(self, rows: Sequence[int], jurisdiction: str) -> list[int]:
         """Those of `rows` that are written for a jurisdiction, in the order given."""
@@ -188,12 +192,12 @@ class Catalogue:
             part = [int(row) for row in rows[start : start + 500]]
             marks = ",".join("?" * len(part))
             query = f"SELECT row FROM passages WHERE instr(jurisdiction, ?) AND row IN ({marks})"
-            found.update(row for (row,) in self._db.execute(query, [f"|{jurisdiction}|", *part]))
+            found.update(row for (row,) in self._all(query, [f"|{jurisdiction}|", *part]))
         return [int(row) for row in rows if row in found]
 
     def documents(self) -> Iterator[Entry]:
         """Every document, in the order added."""
-        query = "SELECT id, title, origin, file, digest, licence, language, published FROM documents ORDER BY number"
+        query = "SELECT id, title, origin, file, digest, content, licence, language, published FROM documents ORDER BY number"
         with closing(self._db.cursor()) as cursor:
             for row in cursor.execute(query):
                 yield Entry(*row)
@@ -207,24 +211,21 @@ class Catalogue:
 
     def fact(self, name: str) -> str | None:
         """A remembered fact of the making."""
-        found = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if found is None else str(found[0])
+        found = self._all("SELECT value FROM facts WHERE name = ?", (name,))
+        return str(found[0][0]) if found else None
 
     @cached_property
     def replaced(self) -> dict[str, str]:
         """Ids of documents that another in this catalogue supersedes, with the title and date of that one."""
-        query = "SELECT older, title, published FROM supersedes JOIN documents ON number = newer"
-        return {
-            older: f"{title} ({published})" if published else title
-            for older, title, published in self._db.execute(query)
-        }
+        query = "SELECT older, title, published FROM supersedes JOIN documents ON number = newer WHERE older != documents.id"
+        return {older: f"{title} ({published})" if published else title for older, title, published in self._all(query)}
 
     @cached_property
     def successors(self) -> dict[str, frozenset[str]]:
         """Ids of superseded documents, with the ids of those that supersede them."""
         query = "SELECT older, documents.id FROM supersedes JOIN documents ON number = newer"
         found: dict[str, set[str]] = {}
-        for older, newer in self._db.execute(query):
+        for older, newer in self._all(query):
             found.setdefault(older, set()).add(newer)
         return {older: frozenset(newer - {older}) for older, newer in found.items()}
 
@@ -240,35 +241,34 @@ class Catalogue:
 
     # Duplicates
 
-    def with_id(self, document: str) -> tuple[int, bytes] | None:
-        """The number and digest of a document."""
-        found = self._db.execute("SELECT number, digest FROM documents WHERE id = ?", (document,)).fetchone()
-        return None if found is None else (int(found[0]), bytes(found[1]))
+    def with_id(self, document: str) -> tuple[int, bytes, str] | None:
+        """The number, content digest and origin of a document."""
+        found = self._all("SELECT number, content, origin FROM documents WHERE id = ? LIMIT 1", (_clean(document),))
+        return (int(found[0][0]), bytes(found[0][1]), str(found[0][2])) if found else None
 
     def with_digest(self, digest: bytes) -> str | None:
         """The id of a document of exactly this text."""
-        found = self._db.execute("SELECT id FROM documents WHERE digest = ?", (digest,)).fetchone()
-        return None if found is None else str(found[0])
+        found = self._all("SELECT id FROM documents WHERE digest = ? LIMIT 1", (digest,))
+        return str(found[0][0]) if found else None
 
     def sharing(self, bands: Sequence[int]) -> Iterator[tuple[str, bytes, bytes]]:
         """(id, signature, numbers) of the documents that share a band."""
         numbers: set[int] = set()
         for band, value in enumerate(bands):
             query = "SELECT document FROM bands WHERE band = ? AND value = ? LIMIT 20"
-            numbers.update(number for (number,) in self._db.execute(query, (band, value)))
+            numbers.update(number for (number,) in self._all(query, (band, value)))
         for number in sorted(numbers):
-            query = "SELECT id, signature, numbers FROM documents WHERE number = ?"
-            yield from self._db.execute(query, (number,))
+            yield from self._all("SELECT id, signature, numbers FROM documents WHERE number = ?", (number,))
 
     # Writing
 
     def add(self, entry: Entry, passages: Iterable[Passage]) -> list[int]:
         """Add a document; returns the rows its passages were given."""
         cursor = self._db.execute(
-            "INSERT INTO documents (id, title, origin, file, digest, licence, language, published, numbers, signature)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (entry.id, _clean(entry.title), entry.origin, entry.file, entry.digest, entry.licence, entry.language,
-             entry.published, entry.numbers, entry.signature),
+            "INSERT INTO documents (id, title, origin, file, digest, content, licence, language, published, numbers, signature)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (_clean(entry.id), _clean(entry.title), _clean(entry.origin), _clean(entry.file), entry.digest, entry.content,
+             _clean(entry.licence), _clean(entry.language), _clean(entry.published), entry.numbers, entry.signature),
         )  # fmt: skip
         number = cursor.lastrowid
         rows: list[int] = []
@@ -279,19 +279,21 @@ class Catalogue:
                 "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     self._rows,
-                    passage.id,
+                    _clean(passage.id),
                     number,
-                    passage.language,
-                    passage.audience,
-                    jurisdiction,
-                    passage.published,
+                    _clean(passage.language),
+                    _clean(passage.audience),
+                    _clean(jurisdiction),
+                    _clean(passage.published),
                     body,
                 ),
             )
             rows.append(self._rows)
             self._rows += 1
             self._alive += 1
-        self._db.executemany("INSERT INTO supersedes VALUES (?, ?)", [(older, number) for older in entry.supersedes])
+        self._db.executemany(
+            "INSERT INTO supersedes VALUES (?, ?)", [(_clean(older), number) for older in entry.supersedes]
+        )
         self._db.executemany(
             "INSERT OR IGNORE INTO bands VALUES (?, ?, ?)",
             [(band, value, number) for band, value in enumerate(entry.bands)],
@@ -322,6 +324,8 @@ class Catalogue:
             StoreError: the disk is full or not writable.
         """
         try:
+            # A row is never given twice: a reader that was opened before may still hold the vector of the first.
+            self.remember("rows", str(self._rows))
             self._db.commit()
         except sqlite3.OperationalError as fault:
             raise StoreError(

@@ -43,15 +43,10 @@ def build(sources: tuple[str, ...], folder: str) -> None:
     from retrieval.embedders import open_embedder
     from retrieval.embedders.shipped import vectors
 
-    out = Path(folder)
+    out = Path(folder).absolute()
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file", expected="a folder to make or replace")
-    if (
-        out.is_dir()
-        and any(out.iterdir())
-        and not (out / "manifest.json").exists()
-        and not (out / "passages.jsonl").exists()
-    ):
+    if out.is_dir() and any(out.iterdir()) and not _is_index(out):
         raise InputError(f"{out} holds other things than an index", remedy="Name a new or an index folder")
     embedder = open_embedder(load().embedder)
     faults: list[str] = []
@@ -65,10 +60,10 @@ def build(sources: tuple[str, ...], folder: str) -> None:
             progress=lambda done, _: _to(bar, done),
         )
     count = sum(1 for _ in index.catalogue.documents())
-    click.echo(json.dumps({"documents": count, "passages": len(index.passages), "out": str(out)}))
+    click.echo(json.dumps({"documents": count, "passages": len(index.passages), "out": folder}))
     if faults:
         raise KnowledgeError(
-            f"{len(faults)} file(s) or record(s) could not be read; the others are in {out}",
+            f"{len(faults)} file(s) or record(s) could not be read; the others are in {folder}",
             remedy="Mend what is listed above and build again",
         )
 
@@ -107,7 +102,11 @@ def add(path: str, folder: str | None, licence: str, audience: str | None, juris
     documents = _read(path, licence=licence, audience=audience, jurisdiction=jurisdiction)
     if not folder and not target.is_dir():
         build_library(target, embedder)
-    adder = Adder(target, embedder=embedder, origin=path, known=vectors(embedder.id))
+    name, colon, rest = path.partition(":")
+    origin = (
+        str(Path(path).absolute()) if Path(path).exists() else f"{name}{colon}{Path(rest).absolute() if rest else ''}"
+    )
+    adder = Adder(target, embedder=embedder, origin=origin, known=vectors(embedder.id))
     with _bar("document") as bar:
         counts = add_documents(
             documents(lambda fault: adder.broken(fault.where, f"{fault.what}. {fault.remedy}")),
@@ -208,6 +207,18 @@ def _read(
             )
 
     return documents
+
+
+def _is_index(folder: Path) -> bool:
+    """Whether a folder holds an index of ours, of any format, and so may be replaced."""
+    if (folder / "passages.jsonl").exists():
+        return True
+    try:
+        return {"format", "corpus", "embedder"} <= set(
+            json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        )
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _named(counts: Counts) -> dict[str, int]:

@@ -1,8 +1,10 @@
-"""Which documents say the same: exactly, or nearly and with the same numbers."""
+"""Which documents say the same: exactly, or nearly and with the same numbers, units, negations and names."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 
@@ -17,9 +19,13 @@ _SHINGLE = 5
 NEAR = 0.85
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|%")
 _CHINESE = re.compile(r"[㐀-鿿]")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NEGATION = re.compile(
-    r"\b(?:no|not|never|without|cannot|avoid|contraindicated|stop|unless|\w+n't)\b|[不未没勿禁忌无非]", re.I
+# What a dose turns on: numbers, comparisons and ranges, units, times, and every kind of "not".
+_EXACT = re.compile(
+    r"\d+(?:[.,:/]\d+)*|[<>≤≥=±~]|(?<=\d)\s?[-–/]\s?(?=\d)"
+    r"|\b(?:mg|mcg|µg|μg|ug|ng|g|kg|ml|dl|l|iu|units?|mmol|meq|mmhg|puffs?|drops?|tablets?|times?|once|twice|seconds?|minutes?|hours?"
+    r"|hourly|days?|daily|weeks?|weekly|months?|years?)\b|%|毫克|微克|克|毫升|升|单位|片|粒|滴|次|秒|分钟|小时|天|日|周|月|岁|年"
+    r"|\b(?:no|not|never|without|cannot|avoid|contraindicated|stop|unless|except|only|\w+n't)\b|[不未没勿禁忌无非仅除]",
+    re.I,
 )
 
 
@@ -27,10 +33,12 @@ _NEGATION = re.compile(
 class Fingerprint:
     """What two documents are compared by.
 
-    `digest` is of the whole text and of whom and where it is for; `signature` is a MinHash of 128 numbers of 32 bits;
-    `bands` are 16 hashes of its parts; `numbers` is a digest of every number and negation in order.
+    `content` is of everything a document holds; `digest` of its text and of whom and where it is for; `signature`
+    is a MinHash of 128 numbers of 32 bits; `bands` are 16 hashes of its parts; `numbers` is a digest of every number,
+    unit, comparison and negation in order.
     """
 
+    content: bytes
     digest: bytes
     signature: bytes
     bands: tuple[int, ...]
@@ -41,32 +49,47 @@ def fingerprint(document: Document) -> Fingerprint:
     """The fingerprint of a document; linear in its length."""
     import rensa
 
-    text = "\n".join("\n".join((*section.heading, section.text)) for section in document.sections) or document.title
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    words = _words(text)
-    scope = "\x1f".join((document.language, document.audience, *sorted(document.jurisdiction)))
+    text = text_of(document)
+    scope = _clean("\x1f".join((document.language, document.audience, *sorted(document.jurisdiction))))
     minhash = rensa.RMinHash(_PERMUTATIONS, 42)
-    minhash.update(_shingles(words))
+    minhash.update(_shingles(_words(text)))
     signature = np.array(minhash.digest(), dtype="<u4")
     rows = signature.reshape(_BANDS, -1)
-    # Scope is part of every band: a page for clinicians, or for another country, is no double of one that is not.
-    bands = tuple(_short(scope.encode("utf-8", "surrogatepass") + row.tobytes()) for row in rows)
-    exact = " ".join(words)
-    # Whom a dose is for turns on its number and on a "not": these must be the same, not nearly.
-    numbers = " ".join(
-        match.group(0).lower() for match in re.finditer(f"{_NUMBER.pattern}|{_NEGATION.pattern}", text, re.I)
-    )
+    exact = " ".join(match.group(0).lower() for match in _EXACT.finditer(text))
     return Fingerprint(
-        digest=_digest(f"{scope}\x1e{exact}"),
+        content=_digest(json.dumps(dataclasses.asdict(document), ensure_ascii=True, sort_keys=True)),
+        digest=_digest(f"{scope}\x1e{' '.join(text.lower().split())}"),
         signature=signature.tobytes(),
-        bands=bands,
-        numbers=_digest(numbers),
+        # Scope is part of every band: a page for clinicians, or for another country, is no double of one that is not.
+        bands=tuple(_short(scope.encode() + row.tobytes()) for row in rows),
+        numbers=_digest(exact),
     )
 
 
 def resemblance(one: bytes, other: bytes) -> float:
     """0 to 1: the estimated share of common runs of words of two signatures."""
     return float(np.mean(np.frombuffer(one, dtype="<u4") == np.frombuffer(other, dtype="<u4")))
+
+
+def differ_by_a_name(one: str, other: str) -> bool:
+    """Whether the words that stand in only one of two texts name an illness, a medicine, a test or a part of the body."""
+    from knowledge.terms import load_terms
+
+    apart = set(_words(one)) ^ set(_words(other))
+    if any(_CHINESE.match(word) for word in apart):
+        mine, theirs = ({mention.text for mention in load_terms().find(text)} for text in (one, other))
+        return mine != theirs
+    return bool(load_terms().find("\n".join(sorted(apart))))
+
+
+def text_of(document: Document) -> str:
+    """The document's headings and text, or its title where it has none."""
+    text = "\n".join("\n".join((*section.heading, section.text)) for section in document.sections)
+    return _clean(text or document.title)
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _words(text: str) -> list[str]:

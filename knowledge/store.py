@@ -17,6 +17,8 @@ from knowledge.errors import IndexFault, StoreError
 
 MANIFEST = "manifest.json"
 _IDENTITY = "made-of"
+# A report for people: deleting it harms nothing.
+_UNSEALED = ("added.jsonl",)
 # Hashing reads about 1 GB a second; above this size a load checks sizes only, and `--verify` hashes all.
 _HASH_LIMIT = 256 * 1024 * 1024
 
@@ -76,7 +78,7 @@ def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     files = {
         str(file.relative_to(folder)): {"bytes": file.stat().st_size, "sha256": sha256(file)}
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name not in (MANIFEST, _IDENTITY) and not file.name.startswith(".")
+        if file.is_file() and file.name not in (MANIFEST, _IDENTITY, *_UNSEALED) and not file.name.startswith(".")
     }
     temporary = folder / f"{MANIFEST}.new"
     temporary.write_text(json.dumps({**facts, "files": files}, indent=1, sort_keys=True), encoding="utf-8")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
 from knowledge import chunk, store
-from knowledge.duplicates import NEAR, Fingerprint, fingerprint, resemblance
+from knowledge.duplicates import NEAR, Fingerprint, differ_by_a_name, fingerprint, resemblance, text_of
 from knowledge.errors import IndexFault, StoreError
 from knowledge.types import Document
 from retrieval.index import FORMAT, Known, Writer, entry_of
@@ -64,7 +65,8 @@ class Adder:
 
     def __init__(self, folder: Path, *, embedder: Embedder, origin: str, known: Known = lambda _: None) -> None:
         self._folder, self._origin = folder, origin
-        self._manifest = store.read_manifest(folder, sealed=False)
+        self._mark = hashlib.sha256(origin.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        self._manifest = store.read_manifest(folder)
         for what, expected in (("format", FORMAT), ("embedder", embedder.id)):
             if self._manifest.get(what) != expected:
                 raise IndexFault(
@@ -78,6 +80,10 @@ class Adder:
         except Timeout as fault:
             raise StoreError(
                 f"Another process adds to {folder}", remedy="Wait until it ends, then run it again"
+            ) from fault
+        except OSError as fault:
+            raise StoreError(
+                f"{folder} cannot be written: {fault}", remedy="Choose an index that can be written"
             ) from fault
         # From here until `close` the files change: a reader checks their shape, not their seals.
         store.unseal(folder)
@@ -132,10 +138,16 @@ class Adder:
     def _place(self, document: Document, mark: Fingerprint, file: str) -> What:
         catalogue = self._writer.catalogue
         known = catalogue.with_id(document.id)
-        if known is not None and known[1] == mark.digest:
+        if known is not None and document.id.startswith("file:") and known[2] != self._origin:
+            # A file of the same name from elsewhere is another document.
+            document = replace(document, id=f"{document.id}#{self._mark}")
+            mark, known = fingerprint(document), catalogue.with_id(document.id)
+        if known is not None and known[1] == mark.content:
             return "unchanged"
+        if known is not None:
+            self._writer.remove(known[0])
         exact = catalogue.with_digest(mark.digest)
-        if exact is not None and exact != document.id:
+        if exact is not None and not self._differs(document, exact):
             self._note(Event("exact", document.id, file=file, other=exact))
             return "exact"
         near = self._near(document, mark)
@@ -143,7 +155,6 @@ class Adder:
             self._note(Event("near", document.id, file=file, other=near[0]))
             return "near"
         if known is not None:
-            self._writer.remove(known[0])
             self._note(Event("updated", document.id, file=file))
         entry = entry_of(document, origin=self._origin, file=file, mark=mark)
         self.counts.passages += self._writer.add(entry, chunk.passages(document))
@@ -159,10 +170,16 @@ class Adder:
         best: tuple[float, str, bool] | None = None
         for other, signature, numbers in self._writer.catalogue.sharing(mark.bands):
             alike = resemblance(mark.signature, signature)
-            same = numbers == mark.numbers
+            same = numbers == mark.numbers and not self._differs(document, other)
             if other != document.id and alike >= NEAR and (best is None or (same, alike) > (best[2], best[0])):
                 best = (alike, other, same)
         return None if best is None else (best[1], best[2])
+
+    def _differs(self, document: Document, other: str) -> bool:
+        """Whether two documents of nearly or wholly the same words are about different things, perhaps by title alone."""
+        passages = self._writer.catalogue.of(other)
+        theirs = "\n".join((*{passage.title for passage in passages}, *(f"{p.heading}\n{p.text}" for p in passages)))
+        return differ_by_a_name(f"{document.title}\n{text_of(document)}", theirs)
 
     def _note(self, event: Event) -> None:
         self._report.write(json.dumps({k: v for k, v in asdict(event).items() if v}, ensure_ascii=True) + "\n")

@@ -78,7 +78,7 @@ class Bm25Writer:
         try:
             self._index = tantivy.Index(_schema(), path=str(folder))
             self._writer: Any = self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
-        except ValueError as fault:
+        except (ValueError, OSError) as fault:
             raise StoreError(
                 f"{folder} cannot be written: {fault}", remedy="Check that no other build is running"
             ) from fault
@@ -97,8 +97,10 @@ class Bm25Writer:
 
     def remove(self, rows: Iterable[int]) -> None:
         """Forget passages by row."""
+        import tantivy
+
         for row in rows:
-            self._writer.delete_documents_by_term("row", row)
+            self._writer.delete_documents_by_query(tantivy.Query.term_query(self._index.schema, "row", row))
 
     def remove_from(self, row: int) -> None:
         """Forget every passage from `row` on: what a killed run had indexed and the catalogue never kept."""

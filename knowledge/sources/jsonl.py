@@ -20,9 +20,14 @@ def read(path: Path | None) -> Iterator[Document]:
     if path is None or not path.is_file():
         raise InputError(f"{path} is not a file", expected="JSON lines", remedy="Check the path after jsonl:")
     with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield _document(path, number, line)
+        try:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _document(path, number, line)
+        except UnicodeDecodeError as fault:
+            raise InputError(
+                f"{path} is not UTF-8 ({fault.reason} at byte {fault.start} of a block)", remedy="Save it as UTF-8"
+            ) from fault
 
 
 def _document(path: Path, number: int, line: str) -> Document:

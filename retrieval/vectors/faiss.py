@@ -51,9 +51,15 @@ class VectorFile:
         self._stream: Any = None
 
     def begin(self, rows: int) -> None:
-        """Open for appending after row `rows`; what lies beyond was never kept."""
+        """Open for appending after row `rows`; what lies beyond was never kept.
+
+        Raises:
+            IndexFault: there are fewer rows than that: some were lost.
+        """
         try:
             self._path.touch()
+            if self._path.stat().st_size < rows * self._dimensions * 4:
+                raise IndexFault(f"{self._path} has lost vectors", expected=f"{rows} of them", remedy=_REBUILD)
             os.truncate(self._path, rows * self._dimensions * 4)
             self._stream = self._path.open("ab")
         except OSError as fault:

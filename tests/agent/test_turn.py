@@ -16,7 +16,7 @@ from agent.engines.scripted import ScriptedModel
 from agent.privacy import Redactor
 from agent.session import answer_messages, as_row, new_state
 from agent.turn import run_turn
-from agent.types import Cited, Done, Sentence, Status, Urgency
+from agent.types import Cited, ConversationState, Done, Sentence, Status, Urgency
 from knowledge.errors import EngineError, InputError, StoreError
 
 COLD = "I've had a runny nose and a sore throat for two days, I'm 30, no fever. Do I need antibiotics?"

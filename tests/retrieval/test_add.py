@@ -192,3 +192,98 @@ def test_a_filter_by_country_or_date_reaches_the_words_too(folder):
     for filters in (Filters(jurisdiction="GB"), Filters(published_since="2020")):
         names = {hit.passage.document for hit in search(index, "fever", embedder=Hashed(), mode="bm25", filters=filters).hits}
         assert "gb" in names and not any(name.startswith("us") for name in names)
+
+
+def test_a_word_that_was_removed_is_gone_and_what_stays_is_found(folder):
+    for number in range(30):
+        added(folder, document("tea", f"Edition {number} of the advice on ginger."))
+    index = index_module.load(folder)
+    assert [hit.passage.text for hit in search(index, "ginger", embedder=Hashed(), mode="bm25").hits] == ["Edition 29 of the advice on ginger."]
+    assert len(index.bm25.best("ginger", 100)) == 1
+
+
+def test_an_update_that_equals_another_page_does_not_leave_the_old_dose_behind(folder):
+    added(folder, document("leaflet", "Take 9 tablets."), document("other", "Take 2 tablets."))
+    twin = replace(document("leaflet", "Take 2 tablets."), title="other")
+    assert added(folder, twin).by == {"exact": 1}
+    index = index_module.load(folder)
+    assert index.of("leaflet") == () and "9" not in "".join(passage.text for passage in index.passages)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"superseded_by": "a newer one"}, {"licence": "CC BY 4.0"}, {"published": "2026"},
+        {"sections": (Section(("Use",), "Take 1-2 tablets."),)}, {"sections": (Section(("Use",), "Take >2 tablets."),)},
+    ],
+)  # fmt: skip
+def test_whatever_changes_in_a_document_is_taken_over(folder, changed):
+    old = document("leaflet", "Take 1/2 tablets.")
+    added(folder, old)
+    assert added(folder, replace(old, **changed)).by == {"updated": 1}
+
+
+def test_a_leaflet_of_another_medicine_or_unit_is_no_double(folder):
+    medicine = LONG.replace("Paracetamol", "Methotrexate").replace("paracetamol", "methotrexate")
+    same = replace(document("second", medicine), title="first")
+    units = replace(document("third", LONG.replace("500 mg", "500 mcg")), title="first")
+    title_only = replace(document("fourth", LONG), title="Lisinopril")
+    assert set(added(folder, same, units, title_only).by) <= {"twin", "added"}
+    assert len(index_module.load(folder).passages) == 4
+
+
+def test_a_file_of_the_same_name_from_elsewhere_is_kept_beside_it(folder):
+    first, second = document("file:protocol.txt", "Give oxygen."), document("file:protocol.txt", "Call the ward.")
+    for origin, each in (("/fa", first), ("/fb", second), ("/fb", second)):
+        add_documents([("protocol.txt", each)], Adder(folder, embedder=Hashed(), origin=origin))
+    texts = {passage.text for passage in index_module.load(folder).passages}
+    assert {"Give oxygen.", "Call the ward."} <= texts and len(texts) == 3
+
+
+def test_an_index_made_anew_beside_an_open_one_never_shows_its_rows(tmp_path):
+    import threading
+
+    patient, doctor = document("pat", "Rash cream for skin.", audience="patient"), document("doc", "Potassium by drip.", audience="clinician")
+    index_module.build([patient], embedder=Hashed(), out=tmp_path / "i")
+    reader = index_module.load(tmp_path / "i")
+    index_module.build([doctor, patient], embedder=Hashed(), out=tmp_path / "i")
+    seen = []
+
+    def look():
+        for mode in ("dense", "bm25", "hybrid"):
+            seen.extend(search(reader, "rash cream", embedder=Hashed(), mode=mode, filters=Filters(audience="patient")).hits)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert {hit.passage.document for hit in seen} == {"pat"}
+
+
+def test_rows_are_never_given_twice(folder):
+    added(folder, document("last", "The last one."))
+    adder = Adder(folder, embedder=Hashed(), origin="test")
+    adder.drop_missing(set())
+    adder.close()
+    added(folder, document("next", "The next one."))
+    index = index_module.load(folder)
+    assert index.catalogue.rows == 3 and len(index.passages) == 2
+    assert search(index, "the next one", embedder=Hashed(), mode="dense").hits[0].passage.document == "next"
+
+
+@pytest.mark.parametrize("name", ["vectors.f32", "catalogue.sqlite"])
+def test_a_damaged_index_is_not_added_to(folder, name):
+    (folder / name).write_bytes((folder / name).read_bytes()[:-10])
+    with pytest.raises(IndexFault):
+        Adder(folder, embedder=Hashed(), origin="test")
+
+
+def test_the_report_may_be_deleted_and_odd_names_are_kept(folder):
+    added(folder, document("odd\udce9 name", "Odd \ud800 text."))
+    (folder / REPORT).unlink()
+    assert len(index_module.load(folder).passages) == 2
+    assert added(folder, document("odd\udce9 name", "Odd \ud800 text.")).by == {"unchanged": 1}
+
+
+def test_a_document_does_not_replace_itself(folder):
+    added(folder, document("self", "Some advice.", supersedes=("self",)))
+    assert index_module.load(folder).of("self")[0].superseded_by == ""
