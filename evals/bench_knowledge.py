@@ -104,8 +104,8 @@ def _coverage() -> int:
 def best_passages(asked: list[tuple[str, int]]) -> Iterator[tuple[str, dict[tuple[str, int], Passage]]]:
     """For the embedded library, then with MedQuAD beside it: the best passage of each question (set, line).
 
-    Of MedQuAD's 38,577 passages only those are embedded that are among the 30 best by words for one of the questions:
-    all of them would take an hour and a half on two cores. The vectors can rank no other.
+    Of MedQuAD's 38,577 passages only those are embedded that are among the 10 best by words for one of the questions:
+    all of them would take two hours on two cores. The vectors can rank no other.
     """
     from agent.build import open_index
     from agent.config import load
@@ -135,7 +135,7 @@ def best_passages(asked: list[tuple[str, int]]) -> Iterator[tuple[str, dict[tupl
         words = index_module.build(pages.values(), embedder=HashEmbedder(), out=Path(folder) / "words")
         wanted: set[str] = set()
         for text in texts.values():
-            found = search(words, text, embedder=HashEmbedder(), k=30, mode="bm25", per_document=30).hits
+            found = search(words, text, embedder=HashEmbedder(), k=10, mode="bm25", per_document=10).hits
             wanted.update(hit.passage.id for hit in found)
     ours = [document for document in documents_of(EMBEDDED) if document.audience != "clinician"]
     theirs = [kept for page in pages.values() for kept in _only(page, wanted)]
@@ -151,15 +151,15 @@ def best_passages(asked: list[tuple[str, int]]) -> Iterator[tuple[str, dict[tupl
 
 
 def _only(page: Document, wanted: set[str]) -> Iterator[Document]:
-    """A page with those of its sections that hold a wanted passage."""
-    sections = {
-        section
+    """A page with no more than its wanted passages."""
+    kept = tuple(
+        replace(section, text=passage.text)
         for section in page.sections
         for passage in passages(replace(page, sections=(section,)))
         if passage.id in wanted
-    }
-    if sections:
-        yield replace(page, sections=tuple(section for section in page.sections if section in sections))
+    )
+    if kept:
+        yield replace(page, sections=kept)
 
 
 def _question(name: str, line: int) -> str:

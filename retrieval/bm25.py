@@ -123,7 +123,7 @@ class Bm25Writer:
     def close(self) -> None:
         """Give up what was not committed, and wait until the files are as they will stay."""
         if self._writer is not None:
-            self._writer.rollback()
+            # Not `rollback`: it lets go of merges that run, and they would write after the folder was sealed.
             self._writer.wait_merging_threads()
             self._writer = None
 

@@ -143,9 +143,12 @@ def test_ctrl_c_leaves_no_half_index_and_the_next_run_goes_on(home):
     corpus.write_text("".join(json.dumps({"id": str(i), "text": f"Passage {i}. " + "Rest and fluids help a cold. " * 20}) + "\n" for i in range(400)))
     command = [sys.executable, "-m", "agent.cli", "knowledge", "build", "--source", f"jsonl:{corpus}", "--out", str(home / "big")]
     process = subprocess.Popen(command, env=_env(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=home)
-    time.sleep(4)
+    begun = home / ".big.new-kept" / "vectors.f32"
+    deadline = time.monotonic() + 60
+    while not begun.is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert not (home / "big").exists() and b"Traceback" not in stderr
     corpus_rows = corpus.read_text().splitlines(keepends=True)

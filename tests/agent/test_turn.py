@@ -16,7 +16,7 @@ from agent.engines.scripted import ScriptedModel
 from agent.privacy import Redactor
 from agent.session import answer_messages, as_row, new_state
 from agent.turn import run_turn
-from agent.types import Cited, ConversationState, Done, Sentence, Status, Urgency
+from agent.types import Cited, Done, Sentence, Status, Urgency
 from knowledge.errors import EngineError, InputError, StoreError
 
 COLD = "I've had a runny nose and a sore throat for two days, I'm 30, no fever. Do I need antibiotics?"
@@ -280,11 +280,10 @@ def test_a_malformed_conversation_is_refused(base, messages, said):
 def test_a_guideline_is_for_the_doctor_and_says_when_it_is_out_of_date(base):
     question = "First-line antibiotic for low-severity community acquired pneumonia in the UK, penicillin allergy?"
     agent = _agent(base, "Doxycycline 200 mg loading dose then 100 mg OD [1].")
-    events = list(run_turn(agent, ConversationState(id="d", audience="clinician"), question))
-    answer = _done(events).answer
+    answer = _done(_events(agent, question, new_state(agent.settings, audience="clinician"))).answer
     cited = [citation for citation in answer.citations if citation.document.startswith("open-medicine:")]
     assert cited and cited[0].jurisdiction == ("GB",) and "MIT" in cited[0].licence
     assert cited[0].url.startswith("https://doi.org/") and cited[0].superseded_by
     assert "Out of date" in answer.text and cited[0].superseded_by in answer.text
-    patient = _done(list(run_turn(agent, ConversationState(id="p", audience="patient"), question))).answer
+    patient = _done(_events(agent, question, new_state(agent.settings))).answer
     assert not [citation for citation in patient.citations if citation.document.startswith("open-medicine:")]
