@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from agent import extract, generate, verify
+from agent import allergy, extract, generate, verify
 from agent.messages import say
 from agent.safetynet import signs
 from agent.types import Audience, Cancel, ChatModel, Citation, Cited, Claim, Facts, Language, Sentence, Status
@@ -75,10 +75,16 @@ def answer(
         return
     began = perf_counter()
     quotable = quotable or (tuple(passages) if spoken.fault else ())
+    forbidden = allergy.said_of(question)
     found = (
         ()
         if spoken.declined
-        else extract.extract(question, quotable, keep=lambda text: fits(text, facts, language), strict=strict)
+        else extract.extract(
+            question,
+            quotable,
+            keep=lambda text: fits(text, facts, language) and not allergy.offers(text, forbidden),
+            strict=strict,
+        )
     )
     spoken.declined = not found
     if found:
@@ -113,6 +119,7 @@ def _written(
 ) -> Speech:  # fmt: skip
     checking = 0.0
     said: set[str] = set()
+    forbidden = allergy.said_of(question)
     before = ""
     stream = generate.write(
         question, passages, model=model, language=language, audience=audience, max_tokens=max_tokens,
@@ -134,6 +141,8 @@ def _written(
             checking += perf_counter() - began
             if verdict.supported and not fits(claim, facts, language):
                 verdict = replace(verdict, supported=False, why="it is not about a person of this age")
+            if verdict.supported and allergy.offers(claim, forbidden):
+                verdict = replace(verdict, supported=False, why="it offers what the question says an allergy to")
             if verdict.supported:
                 passage = _keyed_first(passages, keys)[verdict.passage]
                 if verify.points_back(claim) and passage.id != before:

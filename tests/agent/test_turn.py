@@ -285,5 +285,8 @@ def test_a_guideline_is_for_the_doctor_and_says_when_it_is_out_of_date(base):
     assert cited and cited[0].jurisdiction == ("GB",) and "MIT" in cited[0].licence
     assert cited[0].url.startswith("https://doi.org/") and cited[0].superseded_by
     assert "Out of date" in answer.text and cited[0].superseded_by in answer.text
+    wrong = _agent(base, "Amoxicillin 500 mg TDS orally for 5 days [1].")
+    refused = _done(_events(wrong, question, new_state(agent.settings, audience="clinician"))).answer
+    assert "Amoxicillin 500 mg" not in refused.text
     patient = _done(_events(agent, question, new_state(agent.settings))).answer
     assert not [citation for citation in patient.citations if citation.document.startswith("open-medicine:")]
