@@ -41,8 +41,8 @@ def main() -> int:
     lines: list[str] = []
     counts: dict[str, int] = {}
     for concept in [*own, *read_terms(ICD)]:
-        forms = {form for name in concept.english for form in forms(name)}
-        sources = [name for name, known in english.items() if forms & known]
+        own_forms = {form for name in concept.english for form in forms(name)}
+        sources = [name for name, known in english.items() if own_forms & known]
         sources += _chinese_sources(concept, cedict, words, texts)
         for source in sources:
             counts[source] = counts.get(source, 0) + 1

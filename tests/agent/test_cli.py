@@ -142,7 +142,15 @@ def test_ctrl_c_leaves_no_half_index_and_the_next_run_goes_on(home):
     corpus = home / "big.jsonl"
     corpus.write_text("".join(json.dumps({"id": str(i), "text": f"Passage {i}. " + "Rest and fluids help a cold. " * 20}) + "\n" for i in range(400)))
     command = [sys.executable, "-m", "agent.cli", "knowledge", "build", "--source", f"jsonl:{corpus}", "--out", str(home / "big")]
-    process = subprocess.Popen(command, env=_env(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=home)
+    process = subprocess.Popen(
+        command,
+        env=_env(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=home,
+        # A run in the background of a shell starts with Ctrl-C ignored, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     begun = home / ".big.new-kept" / "vectors.f32"
     deadline = time.monotonic() + 60
     while not begun.is_file() and time.monotonic() < deadline:

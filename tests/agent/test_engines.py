@@ -387,6 +387,8 @@ def test_llamacpp_ends_with_its_parent(weights):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
+        # A run in the background of a shell starts with Ctrl-C ignored, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     child = int(parent.stdout.readline())
     parent.send_signal(signal.SIGINT)
