@@ -13,7 +13,7 @@ from knowledge.sources.language import code_of
 from knowledge.sources.prose import HTML, Sections, blocks, squeeze, text_of
 from knowledge.sources.reading import BrokenInput, OnFault, reported
 from knowledge.sources.safe_xml import records
-from knowledge.sources.streams import Bounded, lines, opened
+from knowledge.sources.streams import Bounded, begins_with_markup, lines, opened
 from knowledge.types import Document, Section, Source
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def read_medlineplus(path: Path, *, on_fault: OnFault, name: str = "") -> Iterat
     """One Document a topic: id `medlineplus:ID`. `published` is the day the file was made: a topic is a living page,
     and the file holds it as it stood that day; `written` is the day the topic was first created."""
     name = name or path.name
-    with reported(name, on_fault), opened(path) as stream:
-        first = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    with reported(name, on_fault), opened(path) as stream:
-        yield from (_from_xml if first == b"<" else _from_lines)(stream, name, on_fault)
+    with reported(name, on_fault):
+        read = _from_xml if begins_with_markup(path) else _from_lines
+        with opened(path) as stream:
+            yield from read(stream, name, on_fault)
 
 
 def _from_xml(stream: Bounded, name: str, on_fault: OnFault) -> Iterator[Document]:

@@ -16,7 +16,7 @@ from typing import Any
 from knowledge.sources.prose import local, squeeze, text_of
 from knowledge.sources.reading import BrokenInput, OnFault, reported
 from knowledge.sources.safe_xml import records
-from knowledge.sources.streams import Bounded, lines, opened
+from knowledge.sources.streams import Bounded, begins_with_markup, lines, opened
 from knowledge.types import Document, Section, Source
 
 _FIELDS = ("id", "question", "answer", "url", "source")
@@ -38,10 +38,10 @@ def read_medquad(path: Path, *, on_fault: OnFault, name: str = "") -> Iterator[D
     A page without any answer is reported and left out: three collections were published without theirs.
     """
     name = name or path.name
-    with reported(name, on_fault), opened(path) as stream:
-        first = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    with reported(name, on_fault), opened(path) as stream:
-        yield from (_from_xml if first == b"<" else _from_lines)(stream, name, on_fault)
+    with reported(name, on_fault):
+        read = _from_xml if begins_with_markup(path) else _from_lines
+        with opened(path) as stream:
+            yield from read(stream, name, on_fault)
 
 
 def _from_xml(stream: Bounded, name: str, on_fault: OnFault) -> Iterator[Document]:

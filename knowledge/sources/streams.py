@@ -99,6 +99,12 @@ class Whole(Bounded):
         return super()._count(data)
 
 
+def begins_with_markup(path: Path) -> bool:
+    """Whether a file's first character is "<": XML rather than JSON lines."""
+    with opened(path) as stream:
+        return stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
+
+
 @contextmanager
 def opened(path: Path, *, whole: bool = False) -> Iterator[Bounded]:
     """The file's bytes, unpacked where they are gzip (by content, not by name).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -118,14 +118,6 @@ class Terminology:
         mentions = sorted((*self._english(text), *self._chinese(text)), key=lambda mention: mention.start)
         return tuple(self._settled(text, mention) for mention in mentions)
 
-    def named(self, name: str) -> tuple[Concept, ...]:
-        """The concepts that a name stands for by itself."""
-        clean = name.strip()
-        for form in forms(clean):
-            if form in self._names:
-                return self._names[form]
-        return self._abbreviations.get(clean, ()) or self._abbreviations.get(clean.upper(), ())
-
     def of_class(self, broader: str) -> tuple[Concept, ...]:
         """The concepts of a class ("anticoagulant") or body system."""
         return tuple(concept for concept in self.concepts if broader in concept.broader)
@@ -199,7 +191,7 @@ def load_terms() -> Terminology:
         for concept in read_terms(path):
             if concept.en in concepts:
                 raise KnowledgeError(f"{path}: {concept.en!r} stands in {concepts[concept.en].kind} too")
-            concepts[concept.en] = _with_sources(concept, attested.get(concept.en, ()))
+            concepts[concept.en] = replace(concept, sources=attested.get(concept.en, ()))
     return Terminology(concepts.values(), _cues())
 
 
@@ -231,12 +223,6 @@ def read_terms(path: Path) -> Iterator[Concept]:
                 broader=_values(row["broader"]),
                 icd10=row["icd10"],
             )
-
-
-def _with_sources(concept: Concept, sources: tuple[str, ...]) -> Concept:
-    from dataclasses import replace
-
-    return replace(concept, sources=sources)
 
 
 def _attested() -> dict[str, tuple[str, ...]]:

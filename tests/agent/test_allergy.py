@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
+import knowledge.rules
 from agent.allergy import offers, said_of
 
 
@@ -33,3 +37,14 @@ def test_an_allergy_that_was_denied_or_is_to_something_else_forbids_nothing(text
 def test_families_are_apart():
     assert not offers("Amoxicillin may be given.", said_of("I am allergic to sulfa drugs"))
     assert offers("Naproxen eases pain.", said_of("aspirin allergy, my knee hurts"))
+
+
+def test_every_family_names_its_source():
+    with (Path(knowledge.rules.__file__).parent / "allergies.toml").open("rb") as stream:
+        families = tomllib.load(stream)
+    for family in families.values():
+        assert (
+            {"organisation", "title", "year", "url", "checked"} <= set(family["source"])
+            and family["en"]
+            and family["zh"]
+        )
