@@ -1,0 +1,137 @@
+"""Our own cases, split by scenario; opening a test split leaves a line in its log.
+
+`evals/cases/triage` and `evals/cases/policy` each hold `train`, `validation` and `test.jsonl`, `splits.json` with their
+SHA-256 digests, and `openings.jsonl`. Which split a group of near-misses belongs to follows from its name alone
+(`split_of`), so a paraphrase never crosses. The test split is for reporting: nothing may be tuned on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from knowledge.errors import KnowledgeError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+FOLDER = Path(__file__).parent / "cases"
+_TEST, _VALIDATION = 42, 13
+"""Per cent of the scenarios; the rest trains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One message to triage. `pair` is shared by the message's twin in the other language, which tells the same facts.
+
+    `accepted` are levels; `voice` is patient, carer or note (a clinician's); `why` gives the reason for the level.
+    """
+
+    id: str
+    scenario: str
+    pair: str
+    language: Literal["en", "zh"]
+    voice: str
+    style: tuple[str, ...]
+    text: str
+    accepted: tuple[str, ...]
+    why: str
+
+    @property
+    def own_words(self) -> bool:
+        """Whether a patient or a carer speaks."""
+        return self.voice != "note"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCase:
+    """One message to decide on. `expect` is crisis, declined or met (neither); `kind` says which sort of it."""
+
+    id: str
+    group: str
+    language: Literal["en", "zh"]
+    expect: str
+    kind: str
+    style: tuple[str, ...]
+    text: str
+
+
+def triage_cases(split: Split, *, why: str = "") -> tuple[Case, ...]:
+    """The cases of a split. `why` is needed for the test split and is logged.
+
+    Raises:
+        KnowledgeError: a test split opened without a reason, or a file that is not the one committed.
+    """
+    found = []
+    for row in _rows("triage", split, why):
+        for language in ("en", "zh"):
+            for number, text in enumerate(row[language], 1):
+                found.append(
+                    Case(
+                        id=f"{row['scenario']}-{language}-{number}",
+                        scenario=row["scenario"],
+                        pair=f"{row['scenario']}-{number}",
+                        language=language,  # type: ignore[arg-type]
+                        voice=text["voice"],
+                        style=tuple(text["style"]),
+                        text=text["text"],
+                        accepted=tuple(row["accepted"]),
+                        why=row["why"],
+                    )
+                )
+    return tuple(found)
+
+
+def policy_cases(split: Split, *, why: str = "") -> tuple[PolicyCase, ...]:
+    """The policy cases of a split; as `triage_cases`."""
+    return tuple(
+        PolicyCase(
+            id=row["id"],
+            group=row["group"],
+            language=row["language"],
+            expect=row["expect"],
+            kind=row["kind"],
+            style=tuple(row["style"]),
+            text=row["text"],
+        )
+        for row in _rows("policy", split, why)
+    )
+
+
+def split_of(group: str) -> Split:
+    """The split of a group of scenarios: a hash of its name, so that nobody chooses."""
+    place = int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) % 100
+    if place < _TEST:
+        return "test"
+    return "validation" if place < _TEST + _VALIDATION else "train"
+
+
+def digest(bank: str, split: Split) -> str:
+    """SHA-256 of a split's file."""
+    return hashlib.sha256((FOLDER / bank / f"{split}.jsonl").read_bytes()).hexdigest()
+
+
+def _rows(bank: str, split: Split, why: str) -> Iterator[dict[str, Any]]:
+    committed = json.loads((FOLDER / bank / "splits.json").read_text(encoding="utf-8"))
+    if digest(bank, split) != committed[split]["sha256"]:
+        raise KnowledgeError(
+            f"{bank}/{split}.jsonl is not the file whose digest was committed",
+            expected=committed[split]["sha256"],
+            remedy="restore it with git; a case is corrected only together with its line in splits.json",
+        )
+    if split == "test":
+        if not why:
+            raise KnowledgeError(
+                f"The {bank} test split was opened without a reason",
+                expected="why=...",
+                remedy="Use train or validation; the test split is for reporting only",
+            )
+        line = {"opened": datetime.now(UTC).isoformat(timespec="seconds"), "why": why}
+        with (FOLDER / bank / "openings.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line, ensure_ascii=False) + "\n")
+    with (FOLDER / bank / f"{split}.jsonl").open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines)
