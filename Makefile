@@ -6,7 +6,7 @@ PIP := bin/python -m pip --disable-pip-version-check
 SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test setup lint vectors lock bench bench-safety bench-turn bench-fusion bench-relevance bench-knowledge terms clean
+.PHONY: run test setup lint vectors learned lock bench bench-safety bench-turn bench-fusion bench-relevance bench-knowledge terms clean
 
 run: $(VENV)/.ready ## Set everything up and open the chat on http://127.0.0.1:7860
 	@$(VENV)/bin/anamnesis serve
@@ -48,12 +48,16 @@ $(TEST_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml
 vectors: $(VENV)/.ready ## Embed the library's passages again where they changed; the vectors ship with the project
 	$(VENV)/bin/python -m retrieval.ship
 
+learned: $(TEST_VENV)/.ready ## Train the learned reader again on our own cases (an hour on two cores)
+	$(TEST_VENV)/bin/python -m finetune.reader
+	$(TEST_VENV)/bin/python -m finetune.classifier urgency policy
+
 bench: bench-safety bench-relevance bench-fusion bench-knowledge bench-turn
 
 bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B model
 	$(VENV)/bin/python -m evals.bench_turn
 
-bench-safety: $(VENV)/.ready ## Urgency, refusals and identifiers on ../shared/bench, no model
+bench-safety: $(VENV)/.ready ## Urgency, crisis, refusals and identifiers, no model: our test split, and ../shared/bench
 	$(VENV)/bin/python -m evals.bench_safety
 
 bench-fusion: $(VENV)/.ready ## nDCG@10 on LiveQA by fusion weight (../shared/bench)

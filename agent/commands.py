@@ -48,16 +48,20 @@ def _with(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 @_with(*_BATCH, _LANGUAGE)
 def triage(text: str | None, source: str | None, target: str, language: str | None) -> None:
     """The urgency of TEXT: level, the rules that fired, and why."""
+    from retrieval.embedders import open_embedder
+
     settings = load()
+    embedder = open_embedder(settings.embedder)
 
     def work(row: dict[str, Any]) -> dict[str, Any]:
         from agent.language import detect
         from agent.privacy import Redactor
+        from agent.refine import refine
         from agent.triage import triage as triage_of
 
         safe = Redactor(date.today()).redact(row["text"])
         spoken = language or detect(safe.text, None)
-        found = triage_of((safe,), spoken)  # type: ignore[arg-type]
+        found = refine(triage_of((safe,), spoken), (safe,), spoken, embedder)  # type: ignore[arg-type]
         return {"id": row["id"], "level": found.level, "rules": [rule.id for rule in found.rules],
                 "reason": found.reason or found.question, "language": spoken}  # fmt: skip
 

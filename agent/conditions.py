@@ -5,7 +5,8 @@ before a part denies it. Terms:
 `chest_pain`        said to be so now (or the person's condition or medicine)
 `gone:x` `past:x` `denied:x` `asked:x` `any:x`   said to be over; long ago; denied; asked about; said in any way
 `a~b`               both in one sentence
-`age<0.25` `temp>=38` `weeks>=20` `duration>=72` `spo2` `pulse` `systolic` `diastolic` `breaths` `glucose`   compared
+`age<0.25` `weight<10` `temp>=38` `weeks>=20` `duration>=72` `spo2` `pulse` `systolic` `diastolic` `breaths` `glucose`   compared
+`core` the temperature with half a degree for a child's armpit; `news2` the score of `agent.news2`; a value of `agent.labs`
 `pregnant` `maybe_pregnant` `postpartum` `female` `male` `other`   facts
 An unknown number makes its comparison false, whichever way it points.
 """
@@ -16,16 +17,23 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.labs import LABS
+from agent.news2 import news2
 from agent.types import Facts, Finding
 from agent.vitals import Vitals
 from knowledge.errors import KnowledgeError
 from knowledge.rules import FindingSpec
 
-NUMBERS = ("age", "temp", "weeks", "duration", "spo2", "pulse", "systolic", "diastolic", "breaths", "glucose")
+NUMBERS = (
+    "age", "weight", "temp", "core", "weeks", "duration", "spo2", "pulse", "systolic", "diastolic", "breaths", "glucose", "news2",
+    *LABS,
+)  # fmt: skip
 FLAGS = ("pregnant", "maybe_pregnant", "postpartum", "female", "male", "other")
 _WAYS = ("gone", "past", "denied", "asked", "any")
 _FEVER = 38.0
 """A temperature from which there is a fever, even when nobody calls it one (NHS, CDC)."""
+_ARMPIT = 0.5
+"""What a child's armpit reads below the core: 37.5 °C there is taken as fever in mainland China."""
 _CHILD = 13
 """Below this age in years somebody counts as a child even when nobody said "my son"."""
 _COMPARED = re.compile(r"([a-z0-9]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)$")
@@ -108,6 +116,7 @@ def build_case(
     specs: Mapping[str, FindingSpec],
     *,
     maybe: bool,
+    labs: Mapping[str, float],
 ) -> Case:
     """The case of a conversation, from the findings of each of its messages."""
     sets: dict[str, set[str]] = {name: set() for name in ("now", *_WAYS)}
@@ -129,7 +138,11 @@ def build_case(
     flags = {*facts.conditions, *facts.medicines}
     if facts.pregnant:
         flags |= {"pregnant", "maybe_pregnant"}
-    if facts.temperature_c is not None and facts.temperature_c >= _FEVER:
+    child = "child_word" in sets["now"] or (facts.age_years is not None and facts.age_years < _CHILD)
+    core = facts.temperature_c
+    if core is not None and vitals.armpit and child:
+        core = round(core + _ARMPIT, 1)
+    if core is not None and core >= _FEVER:
         flags.add("fever")
     if facts.age_years is not None and facts.age_years < _CHILD:
         flags |= {"child_word", "baby_word"} if facts.age_years < 1 else {"child_word"}
@@ -147,7 +160,9 @@ def build_case(
         sentences=tuple(frozenset(names) for names in sentences.values()),
         numbers={
             "age": facts.age_years,
+            "weight": facts.weight_kg,
             "temp": facts.temperature_c,
+            "core": core,
             "weeks": facts.pregnancy_weeks,
             "duration": facts.duration_hours,
             "spo2": vitals.spo2,
@@ -156,6 +171,15 @@ def build_case(
             "diastolic": vitals.diastolic,
             "breaths": vitals.breaths,
             "glucose": vitals.glucose,
+            "news2": news2(
+                vitals,
+                age=facts.age_years,
+                pregnant="pregnant" in flags,
+                copd="copd" in flags,
+                confused="confused" in sets["now"] or "drowsy" in sets["now"],
+            ),
+            **dict.fromkeys(LABS),
+            **labs,
         },
         flags=frozenset(flags),
     )

@@ -18,6 +18,8 @@ _REACH_EN, _REACH_ZH = 8, 14
 _NEAR = 4
 _LIST = 120
 """Most tokens that a denied list runs on for."""
+_CLOSE = 6
+"""Most words before "is normal" that it speaks of."""
 _BARE = 6
 """Most words in a list item that carries the negation of the list on ("no fever, stiff neck, or rash")."""
 
@@ -41,6 +43,12 @@ _ASKS = _words(
     "doesn't may might whether"
 )
 
+_FELT = _words(
+    "and but then now after so he she i it they who pain pains hurts ache bleeding fainted collapsed vomited fell "
+    "疼 痛 晕 吐 血 麻 肿 倒 摔 撞 咳 烧 抽 闷 憋 了 过 后 就 才 又 已 在 应 可 估"
+)
+"""Words that "is fine" and "没事" do not reach over: what is felt, what has happened, and a new subject."""
+
 _DOES = _words(
     "barely hardly eat drink walk speak feel only still just not move see hear bend talk swallow breathe "
     "stand bear weight keep tolerate finish sleep be get make sit lie touch manage"
@@ -54,6 +62,7 @@ class State:
     """What holds of a token."""
 
     negated: bool = False
+    sound: bool = False
     past: bool = False
     hypothetical: bool = False
     feared: bool = False
@@ -82,13 +91,15 @@ class Context:
         self._breaks = {match.first for match in cues.get("break", ())}
         self._stops = self._breaks | {match.first for match in cues.get("turn", ())}
         self._now = {match.first for match in cues.get("now", ())}
-        self.negators = {
+        denying = {
             i
             for name in ("neg", "neg_near", "deny")
             for match in cues.get(name, ())
             for i in range(match.first, match.last)
-            if i not in off and i not in cores
+            if i not in off
         }
+        self._inner = denying
+        self.negators = denying - cores
         self._negated = [False] * size
         for name in ("neg", "neg_near", "deny"):
             for match in cues.get(name, ()):
@@ -97,15 +108,32 @@ class Context:
         for match in cues.get("neg_after", ()):
             if match.first not in off and match.first not in cores:
                 self._deny_backwards(match)
+        self._sound = [False] * size
+        doubted = {match.last for match in cues.get("sound_not", ())}
+        for match in cues.get("sound", ()):
+            if match.first not in doubted:
+                self._deny_before(match)
+        self._today = self._places(cues, "today", "today_not")
         self._past = self._mark_past(cues)
-        self._real = {match.first for name in ("real", "now") for match in cues.get(name, ())}
+        self._mark_over(cues)
+        loose = {match.first for match in cues.get("now_loose", ())}
+        self._real = {match.first for match in cues.get("real", ())}
+        self._real |= self._now - loose
+        self._tells = {match.first for match in cues.get("tells", ())}
+        self._tells_she = {match.first for match in cues.get("tells_she", ())}
         self._hypothetical = self._mark_forward(cues.get("hyp", ()))
         self._feared = self._mark_forward(cues.get("fear", ()))
         self._mark_questions()
         for start, end in {self._clauses[match.first] for match in cues.get("about", ())}:
             self._feared[start:end] = [True] * (end - start)
-        for start, end in {self._sentences[match.first] for match in cues.get("fiction", ())}:
-            self._hypothetical[start:end] = [True] * (end - start)
+        self._unreal = [False] * size
+        self._mark_frames(cues)
+        for match in cues.get("guess", ()):
+            _, end = self._clauses[match.first]
+            self._unreal[match.first : end] = [True] * (end - match.first)
+        for start, end in {self._clauses[match.first] for match in cues.get("rumour", ())}:
+            if not self._own(start, end):
+                self._unreal[start:end] = [True] * (end - start)
         self._idiom = {i for match in cues.get("idiom", ()) for i in range(match.first, match.last)}
         self._family, self._other = self._mark_people(cues)
         self._mine = {match.last for match in cues.get("mine", ())}
@@ -116,9 +144,11 @@ class Context:
         first = match.first
         mine = any(place in self._mine for place in range(first - 2, first + 1))
         return State(
-            negated=self._negated[first] or any(i in self.negators for i in match.inside),
+            negated=self._negated[first] or any(i in self._inner for i in match.inside),
+            sound=self._sound[first],
             past=self._past[first],
-            hypothetical=(self._hypothetical[first] and not mine)
+            hypothetical=self._unreal[first]
+            or (self._hypothetical[first] and not mine)
             or all(i in self._idiom for i in (match.first, match.last - 1)),
             feared=self._feared[first] and not mine,
             family=self._family[first],
@@ -194,6 +224,21 @@ class Context:
         for place in range(max(start, match.first - _REACH_ZH), match.first):
             self._negated[place] = True
 
+    def _deny_before(self, match: Match) -> None:
+        """Denies the few words before "is normal" or "没问题" at the end of a clause."""
+        start, end = self._clauses[match.first]
+        if match.last != end or self._tokens[start].raw in _ASKS:
+            return
+        for place in range(match.first - 1, max(start, match.first - _CLOSE) - 1, -1):
+            if self._tokens[place].raw in _FELT or place in self._stops:
+                return
+            self._sound[place] = True
+
+    def _places(self, cues: Mapping[str, Sequence[Match]], name: str, but: str) -> set[int]:
+        """Where a cue begins, without the places that another cue covers."""
+        off = {i for match in cues.get(but, ()) for i in range(match.first, match.last)}
+        return {match.first for match in cues.get(name, ()) if match.first not in off}
+
     def _mark_past(self, cues: Mapping[str, Sequence[Match]]) -> list[bool]:
         past = [False] * len(self._tokens)
         off = {i for match in cues.get("past_not", ()) for i in range(match.first, match.last)}
@@ -222,6 +267,68 @@ class Context:
                 past[place] = True
         return past
 
+    def _mark_over(self, cues: Mapping[str, Sequence[Match]]) -> None:
+        """An old event with "nothing since" after it is past from its own sentence to there, but for clauses of today."""
+        off = {i for match in cues.get("past_not", ()) for i in range(match.first, match.last)}
+        old = sorted({match.first for match in cues.get("past", ()) if match.first not in off})
+        void = self._places(cues, "until", "")
+        for end in sorted({match.last for match in cues.get("since_fine", ())}):
+            before = [place for place in old if place < end]
+            if not before or any(
+                end - _LIST < place < self._sentences[end - 1][1] and place >= before[0] for place in void
+            ):
+                continue
+            place = self._sentences[before[0]][0]
+            while place < end:
+                start, stop = self._clauses[place]
+                if not any(i in self._today for i in range(start, stop)):
+                    self._past[place : min(stop, end)] = [True] * (min(stop, end) - place)
+                place = stop
+
+    def _mark_frames(self, cues: Mapping[str, Sequence[Match]]) -> None:
+        """What is invented, studied, or quoted.
+
+        A story, an exercise or a leaflet makes its whole sentence unreal, and with a word that nobody is ill ("no
+        patient", "all pretend") the whole message; clauses in which somebody tells of their own body stay real.
+        """
+        cast = {self._tokens[match.first].sentence for match in cues.get("cast", ())}
+        stories = cues.get("fiction", ())
+        for match in stories:
+            told = self._tells if self._tokens[match.first].sentence in cast else self._tells | self._tells_she
+            self._frame(match.first, *self._sentences[match.first], told)
+        if stories and self._places(cues, "unreal", "unreal_not"):
+            place = 0
+            while place < len(self._tokens):
+                _, stop = self._clauses[place]
+                self._frame(place, place, stop, self._tells)
+                place = stop
+        for match in () if cues.get("mine_too") else cues.get("told", ()):
+            _, end = self._sentences[match.first]
+            for place in range(match.last, end):
+                first, stop = self._clauses[place]
+                if place in self._breaks or place in self._tells or (first == place and self._turns_real(place)):
+                    break
+                if first == place and any(i in self._tells_she for i in range(first, stop)):
+                    break
+                self._unreal[place] = True
+
+    def _frame(self, cue: int, start: int, end: int, told: set[int]) -> None:
+        """Makes a sentence unreal for the cue in it, but for what tells of a body: a clause before the cue, the rest after."""
+        place = start
+        first, _ = self._clauses[cue]
+        while place < first:
+            _, stop = self._clauses[place]
+            if not self._own(place, stop):
+                self._unreal[place:stop] = [True] * (stop - place)
+            place = stop
+        stop = min((i for i in range(cue, end) if i in told and not self._negated[i]), default=end)
+        self._unreal[place:stop] = [True] * (stop - place)
+
+    def _own(self, start: int, end: int) -> bool:
+        """Whether a clause tells of somebody's body now ("my chest hurts", "he has had a fever since noon")."""
+        told = self._tells | self._tells_she
+        return any(i in told and not self._negated[i] for i in range(start, end))
+
     def _mark_forward(self, matches: Sequence[Match]) -> list[bool]:
         marked = [False] * len(self._tokens)
         for match in matches:
@@ -235,7 +342,7 @@ class Context:
     def _turns_real(self, place: int) -> bool:
         """Whether a new clause begins here that speaks of somebody real, or of now."""
         start, end = self._clauses[place]
-        return start == place and any(i in self._real for i in range(start, end))
+        return start == place and any(i in self._real and not self._negated[end - 1] for i in range(start, end))
 
     def _mark_questions(self) -> None:
         """A clause that asks and speaks of nobody real is about knowledge; so is the list that follows it."""
@@ -265,9 +372,13 @@ class Context:
                 if place in self._breaks or place in self._now or other[place]:
                     break
                 other[place] = True
-        spans = {self._clauses[match.first] for match in cues.get("died", ())}
-        spans |= {self._sentences[match.first] for match in cues.get("pet", ())}
-        for start, end in spans:
+        for match in cues.get("died", ()):
+            start, end = self._sentences[match.first]
+            if any(i in self._today or i in self._tells for i in range(start, end)):
+                start, end = self._clauses[match.first]
+                end = min((i for i in range(match.first, end) if i in self._tells), default=end)
+            other[start:end] = [True] * (end - start)
+        for start, end in {self._sentences[match.first] for match in cues.get("pet", ())}:
             other[start:end] = [True] * (end - start)
         me = bool(cues.get("me"))
         for name in ("kin_had", "kin"):

@@ -6,67 +6,19 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from agent.ages import age as age_of
+from agent.ages import ages_told
 from agent.pregnancy import POSTPARTUM, pregnancy
-from agent.quantities import HOURS, NUM, NUM_ZH, UNIT, UNIT_ZH, YEARS, value
+from agent.quantities import HOURS, NUM, NUM_ZH, UNIT_ZH, value
 from agent.quantities import unit as unit_of
 from agent.tokens import simplified
 from agent.types import Facts, Finding, Language, SafeText
 from agent.vitals import read_vitals
 from knowledge.rules import load_lexicon
 
-_AGE_EN = (
-    re.compile(rf"(?<![a-z\d.]){NUM}[\s-]?{UNIT}[\s-]?(?:old|of age)"),
-    re.compile(r"(?<![a-z\d.])(\d{1,3})[\s-]?(y/?o|yo|yrs?|y)\b(?! ago)"),
-    re.compile(
-        r"(?:\bage[d:]?|\bi'?m|\bi am|\b(?:s?he|who)(?:'s| is| was)|\bturn(?:ing|ed)|\bjust turned|"
-        r"\bi was|\bdad'?s|\bmum'?s)\s(?:only |just |about |nearly |almost |now |a )?(\d{1,3})(?![\d./:%]|"
-        r"\s?(?:mg|ml|kg|lbs?|pounds|stone|cm|mm|weeks?|wks?|months?|days?|hours?|minutes?|mins?|"
-        r"degrees|cigarettes|percent|°|st|lb))()"),
-    re.compile(r"(?<![\w./-])(\d{1,3})\s?(?:[mf])(?![\w/])()"),
-    re.compile(r"^\s*(\d{2})\s?(?:,|with\b|c/o|and (?:i|my|have|has)\b)()"),
-    re.compile(
-        r"\b(?:dad|father|mum|mom|mother|gran|grandma|grandad|grandpa|nan|nana|husband|wife|son|"
-        r"daughter|boy|girl|brother|sister|uncle|aunt|partner|man|woman|male|female)\s?\(?,?\s?(?:is |"
-        r"age |aged )?(\d{1,3})(?=[,.;)\s]|$)(?!\s?(?:mg|ml|kg|lbs?|weeks?|wks?|months?|days?|hours?|"
-        r"minutes?|mins?|years? ago|times|degrees|cm|stone|st|%))()"),
-    re.compile(r"(?:^|[.,;!?]\s?|\()(\d{2})\s?(?:,\s?)?(?:[mf]\b|male|female|man|woman|smoker|$|[.)](?:\s|$))()"),
-    re.compile(
-        r"\b(?:baby|infant|newborn|daughter|son|boy|girl|child|toddler|little one|lo|grandson|granddaughter|"
-        r"kid)\b(?:\s?(?:is|aged?|who is|who's|,|\(|girl|boy|now|just|only|about|was born|at)){0,3}\s?"
-        + NUM
-        + r"\s(days?|weeks?|wks?|months?|mths?)(?! ago| of)"),
-    re.compile(
-        rf"{NUM}[\s-](days?|weeks?|wks?|months?|mths?|mo)[\s-]?(?:old[\s-])?(?:baby|infant|newborn|"
-        r"daughter|son|boy|girl|lo\b)"),
-    re.compile(r"(?:baby|infant|newborn|daughter|son|child|kid|toddler)\s?\(?,?\s?(\d{1,2})(?:\)|,)()"),
-)  # fmt: skip
-_AGE_ZH = (
-    re.compile(r"(?:今年|现年)\s?(\d{2,3})(?![\d年月天号元])()"),
-    re.compile(NUM_ZH + r"\s?(周岁|岁)(?:半)?"),
-    re.compile(NUM_ZH + r"\s?(个月|月|周|天|星期)(?:大|龄)"),
-    re.compile(r"(?:出生|生下来|生后)(?:才|刚|只有|不到)?" + NUM_ZH + r"\s?(个月|天|周|小时)"),
-    re.compile(
-        r"(?:宝宝|婴儿|孩子|女儿|儿子|新生儿)(?:才|刚|现在|今年|只有|,|，)?"
-        + NUM_ZH
-        + r"\s?(个月|周|天)(?![前内]|没|不|了)"
-    ),
-)
-_NEWBORN = re.compile(
-    r"\bnew[\s-]?born\b(?! (?:baby )?(?:brother|sister))|新生儿|刚出生|出生不久|未满月|没满月|还没满月|月子里的(?:宝宝|孩子)"
-)
-_FULL_MONTH = re.compile(r"(?:刚|快|才)满月")
-_SORRY = re.compile(
-    r"\b(?:sorry|actually|correction|i meant|i mean|my mistake|typo|wrong|rather|not)\b|说错|"
-    r"打错|写错|更正|应该是|不对|其实是|搞错|不是"
-)
 _TAKEN_BACK = re.compile(
     r"\b(?:sorry|correction|i meant|my mistake|typo|i was wrong|i misread|misspoke|that was wrong)"
     r"\b|说错|打错|写错|更正|搞错|看错|记错|不对，|不对,"
-)
-_NOT_THE_AGE = re.compile(r"(?:\bnot|rather than|instead of|不是)\s?(?:a )?$")
-_PARENT_AGE = re.compile(
-    r"(?:father|mother|dad|mum|mom|brother|sister|husband|wife|my son|my daughter|parents?|爸|"
-    r"妈|哥|姐)[^.,;]{0,30}\b(?:at|aged?)\s$"
 )
 _DURATION_EN = re.compile(
         r"(?:(?:for|past|last|over|about|since|after|x|×|going on|nearly|almost)\s(?:the |about |"
@@ -99,6 +51,12 @@ _SINCE = (
     (re.compile(r"\bfor years\b|\byears of\b|好几年|多年|很多年|long[\s-]?standing"), 26280.0),
     (re.compile(r"\b(?:for|all) (?:the )?(?:last |past )?week\b|\ball week\b|一直一周"), 168.0),
 )  # fmt: skip
+_WEIGHT = re.compile(
+    r"(?:\b(?:weigh(?:s|ing)?|weight|wt|body weight)\b|体重)[^\d.;。；\n]{0,16}(\d{1,3}(?:\.\d)?)\s?(kg|kilos?"
+    r"|公斤|千克|斤|lbs?|pounds?)"
+    r"|(?<![\d.])(\d{1,3}(?:\.\d)?)\s?(kg|公斤|斤|lbs?)(?=\s?(?:baby|child|boy|girl|toddler|man|woman|的?(?:宝宝|孩子|小孩|娃)))"
+)
+_KILOGRAMS = {"斤": 0.5, "lb": 0.4536, "lbs": 0.4536, "pound": 0.4536, "pounds": 0.4536}
 _NOT_SYMPTOM = re.compile(
     r"(?:ago|flight|smok|quit|pack|tetanus|vaccin|jab|appointment|pregnan|gestation|born|married|surgery|operation|"
     r"怀孕|孕|手术|打针|接种|疫苗|戒烟|抽烟|吸烟|结婚|飞机)"
@@ -137,7 +95,7 @@ _OTHER = re.compile(
 def read_facts(texts: Sequence[SafeText], language: Language, findings: Iterable[Finding]) -> Facts:
     """Facts of a conversation's messages, oldest first: a later statement replaces an earlier one.
 
-    Age in years, duration in hours (the longest said of the complaint), temperature in °C. Both languages' forms are
+    Age in years, duration in hours (the longest said of the complaint), temperature in °C, weight in kg. Both languages' forms are
     always read; conditions and medicines come from `findings`, present or past.
     """
     lexicon = load_lexicon()
@@ -148,8 +106,9 @@ def read_facts(texts: Sequence[SafeText], language: Language, findings: Iterable
     sex: Literal["female", "male", ""] = ""
     postpartum = False
     duration: float | None = None
+    weight: float | None = None
     for text in said:
-        found = _age(text)
+        found = age_of(text)
         age = found if found is not None else age
         now, at = pregnancy(text)
         pregnant = now if now is not None else pregnant
@@ -158,6 +117,8 @@ def read_facts(texts: Sequence[SafeText], language: Language, findings: Iterable
         sex = _sex(text) or sex
         lasted = _duration(text)
         duration = lasted if lasted is not None else duration
+        weighs = _weight(text)
+        weight = weighs if weighs is not None else weight
     subject: Literal["self", "other"] = "other" if any(_OTHER.search(text) for text in said) else "self"
     specs = lexicon.findings
     known: dict[str, list[str]] = {"condition": [], "medicine": []}
@@ -179,6 +140,7 @@ def read_facts(texts: Sequence[SafeText], language: Language, findings: Iterable
         postpartum=postpartum,
         duration_hours=duration,
         temperature_c=read_vitals(said).temperature,
+        weight_kg=weight,
         conditions=tuple(known["condition"]),
         medicines=tuple(known["medicine"]),
         subject=subject,
@@ -192,56 +154,20 @@ def corrects(text: str) -> bool:
 
 def age_said(text: str) -> float | None:
     """The age a message gives, in years."""
-    return _age(_plain(text))
+    return age_of(_plain(text))
 
 
 def _plain(text: str) -> str:
     return simplified(text, load_lexicon().traditional)
 
 
-def _age(text: str) -> float | None:
-    """The age said last, in years; "8, not 3" keeps 8."""
-    best: tuple[int, float] | None = None
-    for pattern in _AGE_EN:
-        for match in pattern.finditer(text):
-            number = value(match.group(1))
-            if number is None or _skipped(text, match):
-                continue
-            unit = unit_of(match.group(2)) or "year"
-            best = _later(best, match.start(1), number * YEARS.get(unit, 1.0), text)
-    for pattern in _AGE_ZH:
-        for match in pattern.finditer(text):
-            number = value(match.group(1))
-            if number is None or _skipped(text, match):
-                continue
-            years = number * YEARS[UNIT_ZH.get(match.group(2), "year")]
-            best = _later(best, match.start(1), years, text)
-    if best is not None:
-        return round(best[1], 4)
-    if _NEWBORN.search(text):
-        return 0.02
-    return 0.08 if _FULL_MONTH.search(text) else None
-
-
-def _skipped(text: str, match: re.Match[str]) -> bool:
-    before = text[max(0, match.start(1) - 60) : match.start(1)]
-    after = text[match.end() : match.end() + 6]
-    return bool(_NOT_THE_AGE.search(before[-16:]) or _PARENT_AGE.search(before)) or after.startswith(
-        (" ago", "前", "时候")
-    )
-
-
-def _later(best: tuple[int, float] | None, place: int, years: float, text: str) -> tuple[int, float] | None:
-    """The first age said names the person; a later one replaces it only after a word of correction."""
-    if not 0 <= years <= 120:
-        return best
-    if best is None:
-        return place, years
-    first, last = sorted((best[0], place))
-    corrected = bool(_SORRY.search(text[max(first, last - 80) : last]))
-    if (place > best[0]) == corrected:
-        return place, years
-    return best
+def _weight(text: str) -> float | None:
+    """Body weight in kg; a jin (斤) is half a kilogram."""
+    match = _WEIGHT.search(text)
+    if match is None:
+        return None
+    number, unit = (match.group(1), match.group(2)) if match.group(1) else (match.group(3), match.group(4))
+    return round(float(number) * _KILOGRAMS.get(unit, 1.0), 1)
 
 
 def _sex(text: str) -> Literal["female", "male", ""]:
@@ -256,7 +182,7 @@ def _sex(text: str) -> Literal["female", "male", ""]:
 
 def _duration(text: str) -> float | None:
     values: list[float] = []
-    ages = {match.start(1) for pattern in (*_AGE_EN, *_AGE_ZH) for match in pattern.finditer(text)}
+    ages = ages_told(text)
     for pattern, units in ((_DURATION_EN, None), (_DURATION_ZH, UNIT_ZH)):
         for match in pattern.finditer(text):
             number = value(match.group(1))
@@ -270,7 +196,7 @@ def _duration(text: str) -> float | None:
                 or (_NOT_SYMPTOM.search(around) and not re.search("start|began|开始|since", around))
             ):
                 continue
-            if units is not None and re.match(r"\d{4}$", match.group(1)):
+            if match.group(1)[0].isdigit() and text[max(0, match.start(1) - 1) : match.start(1)].isdigit():
                 continue
             values.append(number * HOURS[unit])
     for match in _ORDINAL.finditer(text):

@@ -58,8 +58,9 @@ def find(text: SafeText, language: Language) -> tuple[Finding, ...]:
     matches = [
         m for m in matches if not _excepted(m, covered.get(m.id)) and (m.id, tokens[m.first].sentence) not in undone
     ]
-    cores = frozenset(i for m in matches for i in range(m.first, m.last) if i not in m.inside)
-    symptoms = frozenset(i for m in matches if lexicon.findings[m.id].level for i in range(m.first, m.last))
+    felt = [m for m in matches if lexicon.findings[m.id].level]
+    cores = frozenset(i for m in felt for i in range(m.first, m.last) if i not in m.inside)
+    symptoms = frozenset(i for m in felt for i in range(m.first, m.last))
     context = Context(tokens, cues, cores, symptoms)
     matches = _longest([m for m in matches if not context.broken(m)])
     over = _over([m for m in matches if lexicon.findings[m.id].level], context)
@@ -109,7 +110,7 @@ def _finding(
         start=start,
         end=end,
         text=text[start:end],
-        negated=state.negated,
+        negated=state.negated or (state.sound and bool(spec.level)),
         experiencer="other" if other else "patient",
         time="hypothetical" if hypothetical else "past" if state.past else "now",
         resolved=resolved,

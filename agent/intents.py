@@ -19,7 +19,7 @@ from knowledge.errors import KnowledgeError
 from knowledge.types import Source
 
 _FOLDER = Path(knowledge.__file__).parent / "rules" / "policy"
-_FILES = ("crisis", "refusal", "scope", "caution")
+_FILES = ("crisis", "refusal", "scope", "caution", "premise")
 _LANGUAGES = ("en", "zh")
 _CLASS = re.compile(r"<([a-z_]+)>")
 _SENTENCE = re.compile(r"[.!?;。！？；\n]+(?:\s|$)|[。！？；\n]+")
@@ -116,7 +116,7 @@ def rules() -> tuple[Rule, ...]:
 @functools.cache
 def texts() -> Mapping[str, Mapping[str, str]]:
     """What a person reads, by name and language."""
-    return {name: {language: row[language].strip() for language in _LANGUAGES} for name, row in _toml("texts").items()}
+    return {name: {language: row[language].strip() for language in _LANGUAGES} for name, row in _both("texts").items()}
 
 
 def _rule(row: dict[str, Any], sources: Mapping[str, Source], file: str) -> Rule:
@@ -186,8 +186,13 @@ def _sources() -> dict[str, Source]:
             url=row["url"],
             checked=row["checked"],
         )
-        for name, row in _toml("sources").items()
+        for name, row in _both("sources").items()
     }
+
+
+def _both(name: str) -> dict[str, Any]:
+    """A table of this folder with that of the premises."""
+    return _toml(name) | _toml(f"premise_{name}")
 
 
 def _toml(name: str) -> dict[str, Any]:

@@ -1,21 +1,29 @@
 """May we answer, and how: crisis, refusal, out of scope, caution. Rules are data; this module only orders them.
 
-Order: danger to a person first, then what is not helped with, then what is not ours, then cautions. A message about
-symptoms is never out of scope, and a message that only names a topic (suicide, abuse) is answered with the lines added.
+What no rule saw, a learned reader may add (`agent.readings`); it undoes nothing. Order: danger to a person first, then
+what is not helped with, then what is not ours, then cautions. A message about symptoms is never out of scope, and a
+message that only names a topic (suicide, abuse) is answered with the lines added.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
-from agent import intents
+from agent import intents, readings
 from agent.intents import Reading, Rule
 from agent.types import Audience, Language, Policy, SafeText, Triage
 from knowledge import places
 
 _EARLIER = 3
 """How many of a person's earlier messages a short reply can still belong to."""
+
+_OF_OTHERS = {
+    "suicide_now": "suicide_other", "suicide_thought": "suicide_other", "self_harm": "self_harm_other", "abuse": "abuse_other",
+}  # fmt: skip
+"""The words for somebody who speaks of another."""
 
 _SHORT_WORDS, _SHORT_HAN = 9, 18
 _SAFE_NOW = re.compile(
@@ -37,8 +45,10 @@ def decide(
     *,
     country: str,
     audience: Audience,
+    shares: Mapping[str, float] = MappingProxyType({}),
 ) -> Policy:
-    """The policy for one message. `history` is the person's earlier messages, oldest first.
+    """The policy for one message. `history` is the person's earlier messages, oldest first; `shares` come from
+    `agent.readings.shares`, none where only rules decide.
 
     `kind` None means go on; `rule` is "none", or the rule behind `caution`. Several cautions are joined.
     """
@@ -49,12 +59,18 @@ def decide(
             if audience == "clinician" and _asks_in_general(here):
                 break
             return _crisis(rule, language, country)
+    reads_like = readings.crisis(shares)
+    if reads_like and not (audience == "clinician" and _asks_in_general(here)):
+        return _read_crisis(reads_like, language, country, about_other=triage.facts.subject == "other")
     if continued := _continued(here, message, before, language, country):
         return continued
     for rule in _of("refusal"):
         if intents.matches(rule, here):
             lines = _lines(rule, language, country)
             return Policy("refusal", rule.id, text=_text(rule.text, language, lines), lines=lines)
+    reads_like = "" if triage.level == "emergency" else readings.refusal(shares)
+    if reads_like:
+        return Policy("refusal", f"reads-like-{reads_like.replace('_', '-')}", text=_text(reads_like, language))
     if not triage.has_symptom and triage.level not in ("emergency", "urgent"):
         for rule in _of("out_of_scope"):
             if intents.matches(rule, here):
@@ -67,6 +83,13 @@ def _crisis(rule: Rule, language: Language, country: str) -> Policy:
     return Policy(
         "crisis", rule.id, text=text, lines=lines, level="emergency" if rule.level == "emergency" else "urgent"
     )
+
+
+def _read_crisis(name: str, language: Language, country: str, *, about_other: bool) -> Policy:
+    """A crisis that the learned reader saw: the words, lines and level of the rule that means the same."""
+    name = _OF_OTHERS.get(name, name) if about_other else name
+    rule = next(rule for rule in _of("crisis") if rule.text == name)
+    return replace(_crisis(rule, language, country), rule=f"reads-like-{rule.id}")
 
 
 def _triaged(rule: Rule, triage: Triage) -> bool:

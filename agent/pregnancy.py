@@ -10,13 +10,15 @@ _PREGNANT = re.compile(
     r"(?<!not )(?<!n't )(?<!get )(?<!getting )(?<!got )\bpregnant\b|\b\d{1,2}\s?(?:weeks?|wks?)"
     r" (?:pregnant|gestation|along)|\bg\d\s?p\d\b|\bexpecting (?:a baby|our|my|twins)"
     r"|\bin (?:my|her|the) (?:first|second|third|1st|2nd|3rd) trimester|my (?:pregnancy|due date|"
-    r"baby bump|unborn)|antenatal|怀孕|孕妇|孕(?=\d)|孕[期早中晚周]|怀了|有孕|妊娠|胎动|预产期|"
+    r"baby bump|unborn)|antenatal|\b(?:i was|i'm|im|i am|she's|she is) expecting\b|\b(?<!not )(?:preg|pregnent"
+    r"|pregnat|pregant|preggers)\b|怀孕|孕妇|孕(?=\d)|孕[期早中晚周]|怀了|有孕|妊娠|胎动|预产期|"
     r"大着肚子|身孕"
 )
 _NOT_PREGNANT = re.compile(
     r"\b(?:not|isn't|isnt|aren't|never been|if (?:im|i'm|i am|i) not) (?:currently |even )?pregnant|"
     r"no chance (?:of|i'?m) (?:being )?pregnan|negative pregnancy test|pregnancy test (?:was |"
-    r"is |came back )?negative"
+    r"is |came back )?negative|(?:nobody|no one|none of us)\b.{0,24}\bpregnant|(?:isn't|is not|not) expecting"
+    r"|妊娠(?:试验|检查|测试)?.{0,3}阴性|没有?人怀孕|无人怀孕|也没怀孕"
     r"|(?:没有|没|未|不是|不可能|并未)(?:怀孕|孕)|(?:if|when|before|after|trying to|try to|want to|"
     r"planning to|able to|ability to) (?:i |you |we |she )?(?:am |are |is |'m |get |gets |got |"
     r"become |be |getting )*pregnant|备孕|想怀孕|(?:如果|要是|避免|防止|能|会|是否|是不是|有没有可能|"
@@ -40,6 +42,26 @@ _WEEKS_BUMP = re.compile(
     r"? ?(?:weeks|wks)\b"
     r"(?! (?:old|ago|into|in|out|post|after|since|sober|clean|of|on|late|away|from))"
 )
+_WEEKS_WIFE = re.compile(
+    r"\b(?:wife|missus|girlfriend|gf|partner|fianc\w+|sister|friend|daughter(?:[\s-]in[\s-]law)?)(?:'s| is| at"
+    r"|,)? (?:now |only |about |just )?"
+    r"(\d{1,2})(?:\s?\+\s?\d)? ?(?:weeks?|wks?|w)\b(?! (?:old|ago|into|in|out|post|after|since|sober|clean|of|on"
+    r"|late|away|from|baby))"
+    r"|(?:老婆|媳妇|妻子|女朋友|女友|爱人|对象|儿媳妇?|闺女|妹妹?|姐姐?|我|她)(?:现在|今天|刚|刚好|已经|都"
+    r"|才)?\s?(\d{1,2})(?:\+\d)?\s?周"
+    r"(?![前后内大岁龄没不了一二多]|早产)|(?<![\d/])(\d{1,2})(?:\s?\+\s?\d)?/40(?!\d)"
+)
+_WEEKS_ALONE = re.compile(
+    r"(?:^|[.!?]\s)(\d{2})(?:\s?\+\s?\d)? ?(?:weeks?|wks?)\b(?! (?:old|ago|of|after|post|since|later|on|in))"
+    r"|\bmy (\d{2})[\s-]weeks? (?:results?|bloods?|scan|check|appointment)"
+    r"|(?:^|[。！!？?，,])\s?(\d{2})(?:\+\d)?周(?![前后内大岁龄没不了多]|早产|的?宝|的?婴)"
+)
+_EXPECTING = re.compile(
+    r"bump|kick|midwife|bleed|spotting|waters|contraction|scan|baby|trimester|bile acid|stretch mark|产检|胎动"
+    r"|胎儿|胎位|宝宝|见红|宫缩|肚皮|妊娠|孕|早孕"
+)
+_INFANT = re.compile(r"男婴|女婴|婴儿|早产|新生儿|premature|\bex-|newborn|\bborn at\b")
+"""A number of weeks beside these is a baby's age."""
 _WEEKS_START = re.compile(
     r"^\s*(\d{1,2})(?:\s?\+\s?\d)? ?(?:weeks|wks)(?! old| ago| of| after| post| since),? .{0,60}?"
     r"\b(?:bleed|tummy|bump|kick|baby|waters|"
@@ -61,10 +83,17 @@ POSTPARTUM = re.compile(
 def pregnancy(text: str) -> tuple[bool | None, int | None]:
     """Whether a message says so (None: it does not say), and the weeks. `text` in lower case, simplified characters."""
     weeks: int | None = None
+    at_only = False
     for match in _WEEKS.finditer(text):
         number = next((group for group in match.groups() if group), None)
         if number is not None and 3 <= int(number) <= 43:
-            weeks = int(number)
+            weeks, at_only = int(number), bool(match.group(3))
+    if (weeks is None or at_only) and not _INFANT.search(text):
+        for match in (*_WEEKS_WIFE.finditer(text), *_WEEKS_ALONE.finditer(text)):
+            number = int(next(group for group in match.groups() if group))
+            if (20 if match.re is _WEEKS_ALONE and not _EXPECTING.search(text) else 5) <= number <= 43:
+                weeks, at_only = number, False
+                break
     months = _MONTHS_PREGNANT.search(text)
     if weeks is None and months is not None:
         number = value(next(group for group in months.groups() if group))
@@ -75,12 +104,7 @@ def pregnancy(text: str) -> tuple[bool | None, int | None]:
         weeks = int(far.group(1))
     no = list(_NOT_PREGNANT.finditer(text))
     yes = [m for m in _PREGNANT.finditer(text) if not any(n.start() <= m.start() < n.end() for n in no)]
-    if (
-        weeks is not None
-        and re.search(r"\bat \d", text)
-        and not yes
-        and not re.search(r"weeks?(?: pregnant| along)", text)
-    ):
+    if weeks is not None and at_only and not yes and not _EXPECTING.search(text):
         weeks = None
     if yes or weeks is not None:
         return True, weeks

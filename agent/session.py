@@ -14,6 +14,7 @@ from agent.privacy import Redactor
 from agent.turn import run_turn
 from agent.types import Answer, Audience, ConversationState, Done, Message
 from knowledge.errors import AnamnesisError, InputError
+from retrieval.types import Embedder
 
 
 def new_state(settings: Settings, *, audience: Audience | None = None, country: str = "") -> ConversationState:
@@ -35,7 +36,7 @@ def answer_messages(agent: Agent, messages: Sequence[Any], *, audience: Audience
     if not checked or checked[-1][0] != "user":
         raise InputError("The last message is not the user's", expected='messages that end with {"role": "user", ...}')
     redactor = Redactor(date.today())
-    state = _replayed(new_state(agent.settings, audience=audience), checked[:-1], redactor)
+    state = _replayed(new_state(agent.settings, audience=audience), checked[:-1], redactor, agent.embedder)
     for event in run_turn(agent, state, checked[-1][1], redactor=redactor):
         if isinstance(event, Done):
             return event.answer
@@ -67,8 +68,11 @@ def as_row(answer: Answer) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _replayed(state: ConversationState, messages: Sequence[tuple[str, str]], redactor: Redactor) -> ConversationState:
+def _replayed(
+    state: ConversationState, messages: Sequence[tuple[str, str]], redactor: Redactor, embedder: Embedder
+) -> ConversationState:
     from agent.language import detect
+    from agent.refine import refine
     from agent.triage import triage
 
     told: list[Message] = []
@@ -80,7 +84,7 @@ def _replayed(state: ConversationState, messages: Sequence[tuple[str, str]], red
         if role == "user":
             said.append(safe)
             language = detect(safe.text, language)
-            found = triage(tuple(said), language, previous=found)
+            found = refine(triage(tuple(said), language, previous=found), said, language, embedder)
     return replace(state, messages=tuple(told), triage=found, language=language)
 
 

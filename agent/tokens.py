@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     r"|(?P<word>[A-Za-z\u00c0-\u024f]+(?:['\u2018\u2019\u02bc][A-Za-z]+)*)"
     r"|(?P<han>[\u3400-\u9fff])"
     r"|(?P<stop>[.!?;\n。！？；…\r]+)"
-    r"|(?P<pause>[,:，：、()（）【】\[\]\u2014|]|\s[-\u2013]\s)"
+    r"|(?P<pause>[,:，：、()（）【】\[\]\u2014|]|\s[-\u2013]\s|(?<=[\u3400-\u9fff]{2})[ \u3000]+(?=[\u3400-\u9fff]{2}))"
     r"|(?P<other>[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+)"
 )
 

@@ -10,6 +10,7 @@ from functools import cache
 from agent.conditions import FLAGS, Case, Condition, build_case, parse
 from agent.facts import age_said, corrects, read_facts
 from agent.findings import find
+from agent.labs import read_labs
 from agent.pregnancy import maybe_pregnant
 from agent.tokens import simplified
 from agent.types import Facts, Finding, FiredRule, Language, Level, SafeText, Triage
@@ -96,6 +97,7 @@ def triage(history: Sequence[SafeText], language: Language, *, previous: Triage 
             read_vitals(plain[:end]),
             lexicon.findings,
             maybe=any(maybe_pregnant(said) for said in plain[:end]),
+            labs=read_labs(plain[:end]),
         )
         step = _advance(step, case, found[:end], text, corrected=corrected)
     heard = [finding for message in found for finding in message]

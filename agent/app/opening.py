@@ -72,14 +72,17 @@ class Opening:
 
 def warm_up(agent: Agent) -> None:
     """Use every stage before the model once, in both languages; nothing is recorded."""
+    from agent import readings
     from agent.policy import decide
     from agent.privacy import Redactor
+    from agent.refine import refine
     from agent.triage import triage
     from retrieval.search import search
     from retrieval.types import Filters
 
     for language in _LANGUAGES:
         safe = Redactor(date.today()).redact(say(language, "example_1"))
-        found = triage((safe,), language)
-        decide(safe, (), language, found, country="", audience="patient")
+        found = refine(triage((safe,), language), (safe,), language, agent.embedder)
+        shares = readings.shares(safe, agent.embedder)
+        decide(safe, (), language, found, country="", audience="patient", shares=shares)
         search(agent.index, safe.text, embedder=agent.embedder, filters=Filters(language=language), k=1)

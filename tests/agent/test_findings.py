@@ -104,6 +104,113 @@ def test_a_question_about_oneself_is_real(text: str, name: str) -> None:
     assert _one(text, name).present
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("nobody here has a headache", "headache"),
+        ("she has never had a seizure", "seizure"),
+        ("I have not been sick at all", "vomiting"),
+        ("asymptomatic: no chest pain", "chest_pain"),
+        ("他说话喘气都正常", "short_of_breath"),
+        ("没吃什么药 不咳嗽 没有胸痛", "chest_pain"),
+        ("家里没人头疼", "headache"),
+    ],
+)
+def test_denied_of_everybody_or_found_sound(text: str, name: str) -> None:
+    assert _one(text, name).negated
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("he fainted and is fine", "faint"),
+        ("is my chest pain normal", "chest_pain"),
+        ("没抽烟 胸口疼", "chest_pain"),
+        ("晕倒后没事", "faint"),
+        ("胸口疼应该没事", "chest_pain"),
+        ("nobody is helping, I have chest pain", "chest_pain"),
+        ("没人管，胸口疼", "chest_pain"),
+    ],
+)
+def test_fine_after_an_event_denies_nothing(text: str, name: str) -> None:
+    assert not _one(text, name).negated
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("In 2013 I had crushing chest pain and lost my speech. Nothing since.", "speech_trouble"),
+        ("He had a fit two years ago, foaming at the mouth. Never again.", "seizure"),
+        ("2015年有一次胸口压着疼，人都昏过去了，后来一直没事。", "faint"),
+        ("我妈2017年中风，嘴歪、说不出话，之后再没犯过", "face_droop"),
+    ],
+)
+def test_an_old_event_with_nothing_since_is_past_throughout(text: str, name: str) -> None:
+    assert _one(text, name).time == "past"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("I had a stroke in 2013, fine ever since, but now my speech is slurred", "speech_trouble"),
+        ("Heart attack in 2016, nothing since until tonight, crushing chest pain", "chest_pain"),
+        ("2015年心梗，后来一直没事，今天胸口压着疼", "chest_pain"),
+    ],
+)
+def test_an_old_event_hides_nothing_of_today(text: str, name: str) -> None:
+    assert any(f.present for f in find(SafeText(text), "en") if f.id == name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("I am writing a novel where the villain has a seizure", "seizure"),
+        ("For my biology homework: the man collapses. Nobody is ill. Then he turns blue and stops breathing", "faint"),
+        ("The leaflet says it can cause seizures and fainting", "seizure"),
+        ("what if a guest faints and has chest pain", "chest_pain"),
+        ("will I bleed to death", "bleeding"),
+        ("just in case somebody has a seizure on the plane", "seizure"),
+        ("说明书上写着抽搐、昏迷", "faint"),
+        ("在写小说，主角中风，说不出话", "speech_trouble"),
+        ("假如有人昏迷了怎么办", "faint"),
+        ("会不会流血不止", "bleeding"),
+    ],
+)
+def test_a_story_a_leaflet_and_a_dread_are_not_real(text: str, name: str) -> None:
+    assert not any(f.present for f in find(SafeText(text), "en") if f.id == name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("What does a stroke look like? My mum has slurred speech", "speech_trouble"),
+        ("I was watching a film when I got crushing chest pain", "chest_pain"),
+        ("I read the leaflet. My lips are swelling and I can't breathe", "breath_severe"),
+        ("My son is choking and can't breathe, what does the first aid course teach", "breath_severe"),
+        ("Nobody is ill in my story, but I have chest pain", "chest_pain"),
+        ("My girl's school play was on and she collapsed", "faint"),
+        ("看了说明书，我喘不上气", "breath_severe"),
+        ("看电影的时候胸口疼", "chest_pain"),
+        ("爷爷看新闻的时候揉着胸口说闷", "chest_pain"),
+        ("孩子写作业时突然抽搐", "seizure"),
+        ("我写小说的，现在突然胸口疼", "chest_pain"),
+    ],
+)
+def test_a_story_hides_nothing_of_somebodys_body(text: str, name: str) -> None:
+    assert any(f.present for f in find(SafeText(text), "en") if f.id == name)
+
+
+def test_a_death_long_ago_is_nobodys_symptom_and_ends_with_the_living() -> None:
+    assert _one("my gran died, she had chest pain first", "chest_pain").experiencer == "other"
+    assert _one("我奶奶三年前没的，当时说不出话", "speech_trouble").experiencer == "other"
+    assert _one("my dad died of a heart attack and I have chest pain", "chest_pain").present
+
+
+def test_a_space_between_chinese_words_parts_clauses() -> None:
+    assert not _one("没有发烧 胸口疼", "chest_pain").negated
+    assert _one("没 有 发 烧", "fever").negated
+
+
 def test_family_history_is_somebody_else_and_a_sick_relative_is_the_patient() -> None:
     assert _one("my father had a stroke at 60", "stroke_word").experiencer == "other"
     assert _one("family history of stroke", "stroke_word").experiencer == "other"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -230,6 +231,31 @@ def test_prescribing_is_answered_with_a_caution(text, rule):
         == intents.texts()["caution_risky" if rule.endswith("risky") else "caution_prescribing"][_language(text)]
     )
     assert policy(text, audience="clinician").caution == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("MMR causes autism so which vaccines can I skip?", "premise-vaccines-autism"),
+        ("烫伤涂牙膏还是酱油好", "premise-burn-remedies"),
+    ],
+)
+def test_a_false_premise_is_corrected_in_front_of_the_answer(text, rule):
+    found = policy(text)
+    assert (found.kind, found.rule) == (None, rule)
+    assert found.caution == intents.texts()[rule.replace("-", "_")][_language(text)]
+    assert policy(text, audience="clinician").caution == found.caution
+
+
+def test_premises_come_last_are_examined_in_both_languages_and_name_no_telephone_number():
+    premises = [rule for rule in RULES if rule.id.startswith("premise-")]
+    assert len(premises) >= 30
+    assert list(RULES[-len(premises) :]) == premises
+    for rule in premises:
+        for examples in (rule.positive, rule.negative):
+            assert sum(_language(text) == "zh" for text in examples) >= 3
+            assert sum(_language(text) == "en" for text in examples) >= 3
+        assert not any(re.search(r"\d{3}", text) for text in intents.texts()[rule.text].values())
 
 
 def test_a_risky_medicine_named_earlier_counts():

@@ -1,0 +1,62 @@
+"""What a learned reader takes a message for, where the rules of policy saw nothing: a crisis, a request to decline.
+
+It only adds: what a rule decided stands. The least probabilities are high for a refusal (a patient's question declined
+is a harm too) and low for a crisis (a missed one can be the last). `finetune.classifier` trains it on our own cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from agent import learned
+from agent.types import SafeText
+from retrieval.types import Embedder
+
+MODEL: Final = "policy"
+MET: Final = "met"
+MENTAL: Final = "mental-"
+"""Triage scenarios whose policy is not known from their level."""
+CRISES = (
+    "suicide_now", "suicide_thought", "suicide_other", "overdose", "self_harm", "harm_others", "abuse", "postpartum", "eating",
+)  # fmt: skip
+REFUSALS = ("refuse_conduct", "refuse_harmful", "refuse_crime", "refuse_forgery", "refuse_privacy")
+LABELS = (MET, *CRISES, *REFUSALS)
+"""Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
+CRISIS, REFUSAL = 0.5, 0.5
+"""Least summed probability of a crisis, and of a request to decline; chosen on the validation split."""
+_KINDS = {
+    "plan": "suicide_now", "ideation": "suicide_thought", "friend": "suicide_other", "overdose": "overdose",
+    "self_harm": "self_harm", "harm_others": "harm_others", "abuse": "abuse", "postpartum": "postpartum", "eating": "eating",
+    "weapon": "refuse_harmful", "drug": "refuse_harmful", "poison": "refuse_harmful", "dosing_harm": "refuse_harmful",
+    "crime": "refuse_crime", "hate": "refuse_crime", "forgery": "refuse_forgery", "records": "refuse_privacy",
+}  # fmt: skip
+
+
+def label(expect: str, kind: str) -> str:
+    """The label of a policy case; a broken AMA principle (ama1 to ama9) is declined in the words for conduct."""
+    return MET if expect == MET else _KINDS.get(kind, "refuse_conduct")
+
+
+def shares(message: SafeText, embedder: Embedder) -> Mapping[str, float]:
+    """The probability of each label; empty for vectors of another embedder than the one it was trained on."""
+    model = learned.load(MODEL)
+    if embedder.id != model.embedder:
+        return {}
+    return model.read(message.text, embedder.query(message.text))
+
+
+def crisis(given: Mapping[str, float]) -> str:
+    """The crisis a message reads like, or ""."""
+    return _likeliest(given, CRISES, CRISIS)
+
+
+def refusal(given: Mapping[str, float]) -> str:
+    """The refusal a message reads like, or ""."""
+    return _likeliest(given, REFUSALS, REFUSAL)
+
+
+def _likeliest(given: Mapping[str, float], labels: tuple[str, ...], least: float) -> str:
+    if sum(given.get(each, 0.0) for each in labels) < least:
+        return ""
+    return max(labels, key=lambda each: given.get(each, 0.0))

