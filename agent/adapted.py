@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import threading
+import zipfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -40,7 +41,7 @@ class Adapted:
                 changed = data["changed"].tobytes()
                 self._heads = {task: (data[f"{task}_weight"], data[f"{task}_bias"]) for task in facts["tasks"]}
                 self._mean, self._scale = data["mean"], float(data["scale"])
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise KnowledgeError(
                 f"{path} cannot be read: {error}",
                 expected="the tensors that ship with the project",

@@ -99,6 +99,17 @@ def _matches_in(rule: Rule, message: Reading, history: tuple[Reading, ...], lang
     return all(group is None or any(map(group.search, (whole, *earlier))) for group in groups)
 
 
+def of_health(message: Reading) -> bool:
+    """Whether a message names anything of health or care (the word class `health`)."""
+    return any(pattern.search(message.whole[language]) for language, pattern in _health().items())
+
+
+@functools.cache
+def _health() -> Mapping[str, re.Pattern[str]]:
+    patterns = {language: _compile(["<health>"], language) for language in _LANGUAGES}
+    return {language: pattern for language, pattern in patterns.items() if pattern is not None}
+
+
 def rest(rule: Rule, text: str) -> str:
     """The sentences of a text that do not hold the rule's intent, in its own words."""
     return " ".join(piece for piece in _SENTENCE.split(text) if piece.strip() and not matches(rule, read(piece)))

@@ -9,6 +9,7 @@ trains the linear one; the weights ship as `knowledge/rules/learned/*.npz`, from
 from __future__ import annotations
 
 import json
+import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -152,7 +153,7 @@ def load(name: str) -> Learned:
                 cases=tuple((case[0], case[1], case[2]) for case in facts["cases"]),
                 vectors=data["vectors"].astype(np.float32) / 127.0,
             )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise KnowledgeError(
             f"{path} cannot be read: {error}",
             expected="the weights that ship with the project",

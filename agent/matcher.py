@@ -170,7 +170,7 @@ class Matcher:
                     spans.setdefault(number, []).append((place, end))
             if word[0].isdigit():
                 for least, numbers in self._counts:
-                    if least is None or (len(word) < 4 and word.isdecimal() and least <= int(word) < _MANY):
+                    if least is None or least <= _counted(word) < _MANY:
                         for number in numbers:
                             spans.setdefault(number, []).append((place, place + 1))
         found: list[Match] = []
@@ -233,3 +233,9 @@ class Matcher:
                 if swapped in self._vocabulary and len(swapped) >= _MISSPELT_FROM - 1:
                     return swapped
         return self._deletes.get(word, word)
+
+
+def _counted(word: str) -> float:
+    """A number in digits, decimals too ("37.6"); -1 for a date, a time or what is longer."""
+    whole, _, tenths = word.partition(".")
+    return float(word) if len(whole) < 4 and whole.isdecimal() and (not tenths or tenths.isdecimal()) else -1

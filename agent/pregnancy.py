@@ -56,6 +56,10 @@ _WEEKS_ALONE = re.compile(
     r"|\bmy (\d{2})[\s-]weeks? (?:results?|bloods?|scan|check|appointment)"
     r"|(?:^|[。！!？?，,])\s?(\d{2})(?:\+\d)?周(?![前后内大岁龄没不了多]|早产|的?宝|的?婴)"
 )
+_WEEKS_AFTER = re.compile(
+    r"[,，]\s?(?:i'?m )?(\d{2})(?:\s?\+\s?\d)? ?(?:weeks?|wks?|周)(?! ?(?:old|ago|of|after|post|since|later|前|后|大))"
+)
+"""A number of weeks behind a comma: weeks of pregnancy only where something else speaks of one."""
 _EXPECTING = re.compile(
     r"bump|kick|midwife|bleed|spotting|waters|contraction|scan|baby|trimester|bile acid|stretch mark|产检|胎动"
     r"|胎儿|胎位|宝宝|见红|宫缩|肚皮|妊娠|孕|早孕"
@@ -89,7 +93,8 @@ def pregnancy(text: str) -> tuple[bool | None, int | None]:
         if number is not None and 3 <= int(number) <= 43:
             weeks, at_only = int(number), bool(match.group(3))
     if (weeks is None or at_only) and not _INFANT.search(text):
-        for match in (*_WEEKS_WIFE.finditer(text), *_WEEKS_ALONE.finditer(text)):
+        after = _WEEKS_AFTER.finditer(text) if _EXPECTING.search(text) else ()
+        for match in (*_WEEKS_WIFE.finditer(text), *_WEEKS_ALONE.finditer(text), *after):
             number = int(next(group for group in match.groups() if group))
             if (20 if match.re is _WEEKS_ALONE and not _EXPECTING.search(text) else 5) <= number <= 43:
                 weeks, at_only = number, False

@@ -14,7 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,8 @@ def _own(read: Reader, split: Split, misses: list[Row]) -> None:
     _line("same level in English and Chinese", same)
     right = [one and pair[0][1].level in pair[0][0].accepted for one, pair in zip(same, twins, strict=True)]
     _line("same and accepted level in English and Chinese", right)
-    raw = [(found, read.safe(SafeText(case.text))) for case, found in done]
+    # Made-up people: their words may be read as they are.
+    raw = [(found, read.safe(replace(redact_once("", date.today()), text=case.text))) for case, found in done]
     _line("level changed by redaction", [found.level != bare.level for found, bare in raw])
     misses += [
         {"set": f"own {split}", "id": case.id, "accepted": case.accepted, "level": found.level, "rules_alone": found.ruled,

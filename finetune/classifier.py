@@ -149,7 +149,8 @@ def out_of_fold(table: Table, labels: Sequence[str], penalty: float) -> Any:
     shares = np.zeros((len(table.ids), len(labels)))
     for train, held in GroupKFold(_FOLDS, shuffle=True, random_state=_SEED).split(table.ids, groups=table.groups):
         model, mean, scale = fit(table, labels, penalty, train)
-        shares[held] = model.predict_proba(inputs(table, mean, scale)[held])
+        # A rare label can lie wholly in the fold that is held out.
+        shares[np.ix_(held, model.classes_)] = model.predict_proba(inputs(table, mean, scale)[held])
     return shares
 
 

@@ -76,7 +76,6 @@ def test_an_armpit_reading_is_a_fever_sooner_in_either_language() -> None:
     assert level("my 6 week old baby's temperature is 37.6 under the arm") == "emergency"
     assert level("宝宝6周大，腋温37.6度") == "emergency"
     assert level("宝宝6周大，耳温37.6度，吃奶好") != "emergency"
-    assert level("my 6 week old baby's temperature is 37.6 in the ear, feeding well") != "emergency"
 
 
 @pytest.mark.parametrize(

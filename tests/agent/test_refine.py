@@ -168,7 +168,7 @@ def test_a_crisis_or_a_refusal_that_no_rule_saw() -> None:
     assert crisis.rule == "reads-like-suicide-plan"  # type: ignore[attr-defined]
     other = _decided({"suicide_now": 0.9, "met": 0.1}, text, about="other")
     assert other.rule == "reads-like-suicide-other"  # type: ignore[attr-defined]
-    declined = _decided({"refuse_privacy": 0.95, "met": 0.05}, "what is in her file")
+    declined = _decided({"refuse_privacy": 0.95, "met": 0.05}, "what is in her hospital file")
     assert (declined.kind, declined.rule) == ("refusal", "reads-like-refuse-privacy")  # type: ignore[attr-defined]
     assert _decided({"met": 1.0}, text).kind is None  # type: ignore[attr-defined]
 
