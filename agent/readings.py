@@ -23,9 +23,10 @@ CRISES = (
 REFUSALS = ("refuse_conduct", "refuse_harmful", "refuse_crime", "refuse_forgery", "refuse_privacy")
 LABELS = (MET, *CRISES, *REFUSALS)
 """Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
-CRISIS, REFUSAL = 0.4, 0.6
+CRISIS, REFUSAL = 0.4, 0.8
 """Least summed probability of a crisis, and of a request to decline. Chosen on the validation split, and on the halves of
-the sets by others that rules were tuned on: of 292 real patients' questions there, 1 reads like a crisis and 4 are declined."""
+the sets by others that rules were tuned on: at .7 seven in a thousand real
+patients' questions were declined there."""
 _KINDS = {
     "plan": "suicide_now", "ideation": "suicide_thought", "friend": "suicide_other", "overdose": "overdose",
     "self_harm": "self_harm", "harm_others": "harm_others", "abuse": "abuse", "postpartum": "postpartum", "eating": "eating",
