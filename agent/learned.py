@@ -97,6 +97,11 @@ class Learned:
         return tuple(Near(id_, text, name, alike) for (id_, text, name), alike in found)
 
 
+def length(text: str) -> int:
+    """Words; two Chinese characters count as one."""
+    return len(text.split()) if text.isascii() else len(text) // 2
+
+
 def features(text: str, named: Iterable[str] = ()) -> Sparse:
     """Hashed features of a text: stems one and two at a time, Chinese characters up to three, and `named` facts."""
     tokens = tokenize(text, traditional=load_lexicon().traditional)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from agent import learned
+from agent.adapted import MOST
+from agent.query import salient
 from agent.types import SafeText
 from retrieval.types import Embedder
 
@@ -24,6 +26,7 @@ REFUSALS = ("refuse_conduct", "refuse_harmful", "refuse_crime", "refuse_forgery"
 LABELS = (MET, *CRISES, *REFUSALS)
 """Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
 CRISIS, REFUSAL = 0.4, 0.8
+UNSURE, _FEW = 0.95, 12
 """Least summed probability of a crisis, and of a request to decline. Chosen on the validation split, and on the halves of
 the sets by others that rules were tuned on: at .7 seven in a thousand real
 patients' questions were declined there."""
@@ -45,7 +48,12 @@ def shares(message: SafeText, embedder: Embedder) -> Mapping[str, float]:
     model = learned.load(MODEL)
     if embedder.id != model.embedder:
         return {}
-    return model.read(message.text, embedder.query(message.text))
+    text = salient(message.text, most=MOST)
+    given = model.read(text, embedder.query(text))
+    if learned.length(text) >= _FEW or max(given.values()) >= UNSURE:
+        return given
+    # A few words are unlike what it learned from: it takes "I'm tired" for a crisis at .92. There the rules decide.
+    return {}
 
 
 def crisis(given: Mapping[str, float]) -> str:

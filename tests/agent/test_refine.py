@@ -184,3 +184,21 @@ def test_every_label_has_its_words_and_every_crisis_its_rule() -> None:
 
     assert set(readings.LABELS[1:]) <= set(texts())
     assert set(readings.CRISES) <= {rule.text for rule in rules() if rule.kind == "crisis"}
+
+
+@pytest.mark.parametrize(
+    "text", ["I have a cold", "I'm tired", "my son has a cough", "can I take ibuprofen with food", "我有点累", "we are in Canada"]
+)
+def test_a_few_plain_words_are_left_to_the_rules(text: str, embedder: Embedder) -> None:
+    safe = SafeText(text)
+    language: Language = "zh" if text == "我有点累" else "en"
+    ruled = triage((safe,), language)
+    found = refine.refine(ruled, (safe,), language, embedder)
+    assert found.level in (ruled.level, "routine", "self_care")
+    assert not readings.crisis(readings.shares(safe, embedder))
+    assert not readings.refusal(readings.shares(safe, embedder))
+
+
+def test_a_long_story_is_read_by_its_question(embedder: Embedder) -> None:
+    story = "I went shopping and walked the dog. " * 60
+    assert not readings.crisis(readings.shares(SafeText(f"{story} How long does shingles last?"), embedder))
