@@ -21,9 +21,9 @@ LEVELS: tuple[Level, ...] = ("self_care", "routine", "urgent", "emergency")
 # The least probability at which an emergency, something urgent or worse, and something routine or worse are read.
 # Chosen on the validation split, where .3 finds 94 to 97 of 100 emergencies together with the rules.
 EMERGENCY, URGENT, ROUTINE = 0.3, 0.55, 0.5
-# A few words, or words in which no symptom was found, are unlike what the reader learned from: it takes "I have a cold"
-# for an emergency at .88. There it must be all but certain, and the rules decide.
-UNSURE, _FEW = 0.95, 12
+# A few words are unlike what the reader learned from: it takes "I have a cold" for an emergency at .88. There it must be
+# all but certain, and the rules decide. In longer words without a symptom that rules know it must be surer than else.
+UNSURE, UNKNOWN, _FEW = 0.95, 0.5, 12
 _SHORT = 9
 """Words below which a message is read together with the ones before it: "yes, since this morning" says little alone."""
 _EARLIER = 3
@@ -34,6 +34,11 @@ def reading(history: Sequence[SafeText]) -> str:
     """What the learned reader reads of a conversation: the last message, with those before it where it is short."""
     last = history[-1].text
     return last if learned.length(last) >= _SHORT else "\n".join(said.text for said in history[-_EARLIER:])
+
+
+def is_short(text: str) -> bool:
+    """Whether a text has too few words to be read with any certainty."""
+    return learned.length(text) < _FEW
 
 
 def named(triage: Triage) -> frozenset[str]:
@@ -61,7 +66,7 @@ def refine(triage: Triage, history: Sequence[SafeText], language: Language, embe
         return triage
     text = reading(history)
     vector = embedder.query(text)
-    level = _level(triage, model.read(text, vector, named(triage)), few=learned.length(text) < _FEW)
+    level = settle(triage, model.read(text, vector, named(triage)), few=is_short(text))
     if level == triage.level:
         return triage
     fired = _rule(level, _near(model, vector, level, language), language)
@@ -94,10 +99,13 @@ def _bands(facts: Facts) -> set[str]:
     return found | ({f"sex {facts.sex}"} if facts.sex else set())
 
 
-def _level(triage: Triage, shares: Mapping[str, float], *, few: bool) -> Level:
-    """The level after the learned reader; a rule's level is its floor, and an open question stays open."""
+def settle(triage: Triage, shares: Mapping[str, float], *, few: bool, emergency: float = EMERGENCY) -> Level:
+    """The level after the learned reader; a rule's level is its floor, and an open question stays open.
+
+    `few`: the message has only a few words. `emergency`: the least probability of one.
+    """
     urgent = shares["emergency"] + shares["urgent"]
-    least = UNSURE if few or not triage.has_symptom else EMERGENCY
+    least = UNSURE if few else emergency if triage.has_symptom else max(emergency, UNKNOWN)
     if triage.level == "emergency" or shares["emergency"] >= least:
         return "emergency"
     if triage.level in ("urgent", "unclear"):

