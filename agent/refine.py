@@ -110,7 +110,7 @@ def settle(triage: Triage, shares: Mapping[str, float], *, few: bool, emergency:
         return "emergency"
     if triage.level in ("urgent", "unclear"):
         return triage.level
-    if urgent >= max(least, URGENT):
+    if not few and urgent >= max(least, URGENT):
         return "urgent"
     if triage.rules:
         return triage.level
