@@ -27,9 +27,8 @@ LABELS = (MET, *CRISES, *REFUSALS)
 """Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
 CRISIS, REFUSAL = 0.4, 0.8
 UNSURE, _FEW = 0.95, 12
-"""Least summed probability of a crisis, and of a request to decline. Chosen on the validation split, and on the halves of
-the sets by others that rules were tuned on: at .7 seven in a thousand real
-patients' questions were declined there."""
+"""Least summed probability of a crisis, and of a request to decline. Chosen on the validation split; the second was raised
+from .6 after real patients' questions (both halves) were seen declined."""
 _KINDS = {
     "plan": "suicide_now", "ideation": "suicide_thought", "friend": "suicide_other", "overdose": "overdose",
     "self_harm": "self_harm", "harm_others": "harm_others", "abuse": "abuse", "postpartum": "postpartum", "eating": "eating",

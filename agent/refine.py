@@ -19,7 +19,7 @@ from retrieval.types import Embedder, Vectors
 MODEL: Final = "urgency"
 LEVELS: tuple[Level, ...] = ("self_care", "routine", "urgent", "emergency")
 # The least probability at which an emergency, something urgent or worse, and something routine or worse are read.
-# Chosen on the validation split, where .3 finds 94 to 97 of 100 emergencies together with the rules.
+# Chosen on the validation split (`python -m evals.bench_safety --split validation --curve`).
 EMERGENCY, URGENT, ROUTINE = 0.3, 0.55, 0.5
 # A few words are unlike what the reader learned from: it takes "I have a cold" for an emergency at .88. There it must be
 # all but certain, and the rules decide. In longer words without a symptom that rules know it must be surer than else.

@@ -59,7 +59,6 @@ class Table:
     texts: list[str]
     groups: list[str]
     wanted: list[tuple[str, ...]]
-    floors: list[str]
     vectors: Any
     words: Any
 
@@ -76,7 +75,6 @@ def urgency_table(split: Split, embedder: Embedder) -> Table:
         [tuple(level for level in case.accepted if level in refine.LEVELS) for case in rows],
         [refine.named(each) for each in found],
         embedder,
-        floors=[each.level for each in found],
     )
 
 
@@ -87,15 +85,12 @@ def _table(
     wanted: list[tuple[str, ...]],
     named: Sequence[frozenset[str]],
     embedder: Embedder,
-    *,
-    floors: list[str],
 ) -> Table:
     return Table(
         ids=ids,
         texts=[text.text for text in safe],
         groups=groups,
         wanted=wanted,
-        floors=floors,
         vectors=np.stack([embedder.query(text.text) for text in tqdm(safe, desc="embedding", disable=None)]),
         words=_matrix([learned.features(text.text, names) for text, names in zip(safe, named, strict=True)]),
     )
@@ -176,7 +171,6 @@ def policy_table(split: Split, embedder: Embedder) -> Table:
         [*((readings.label(case.expect, case.kind),) for case in cases), *((readings.MET,) for _ in others)],
         [frozenset[str]() for _ in safe],
         embedder,
-        floors=["" for _ in safe],
     )
 
 
