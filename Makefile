@@ -57,7 +57,7 @@ bench: bench-safety bench-relevance bench-fusion bench-knowledge bench-turn
 bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B model
 	$(VENV)/bin/python -m evals.bench_turn
 
-bench-safety: $(VENV)/.ready ## Urgency, crisis, refusals and identifiers, no model: our test split, and ../shared/bench
+bench-safety: setup ## Urgency, crisis, refusals and identifiers, no model: our test split, and ../shared/bench
 	$(VENV)/bin/python -m evals.bench_safety
 
 bench-fusion: $(VENV)/.ready ## nDCG@10 on LiveQA by fusion weight (../shared/bench)

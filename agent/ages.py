@@ -139,6 +139,11 @@ _SPELT = re.compile(
     rf"|(?<= is )({'|'.join(_ONES)})(?=[,.;]|$| and\b| since\b| next\b| months\b| weeks\b)"
     rf"|(?:(?<=^)|(?<=[.,] ))({'|'.join(_ONES)})(?= (?:months|weeks)\b)"
 )
+_THING = re.compile(
+    r"\b(?:hip|knee|wound|scar|stitches|dressing|cast|implant|bruise|piercing|tattoo|cut|burn|injury|rash|cough|car|house|boiler"
+    r"|pupp\w+|kitten|dog|cat|phone)(?:'s| is| are|,)? (?:now |only |just |about |nearly |over )?$"
+)
+"""What stands before an age that is nobody's: "her new hip is sixteen days old"."""
 _NEWBORN = re.compile(
     r"\bnew[\s-]?born\b(?! (?:baby )?(?:brother|sister))|新生儿|刚出生|出生不久|未满月|没满月|还没满月|月子里的(?:宝宝|孩子)"
 )
@@ -169,7 +174,10 @@ def age(text: str) -> float | None:
                 unit == "year"
                 and number >= 35
                 and number <= 42
-                and re.match(r"\.\d", text[match.end(1) : match.end(1) + 2])
+                and (
+                    re.match(r"\.\d", text[match.end(1) : match.end(1) + 2])
+                    or (not match.group(2) and _FEVERISH.search(text[max(0, match.start(1) - 10) : match.start(1)]))
+                )
             ):
                 continue
             best = _later(best, match.start(1), number * YEARS.get(unit, 1.0), text)
@@ -249,6 +257,8 @@ def _skipped(text: str, match: re.Match[str]) -> bool:
     ):
         return True
     if re.match(r".{0,5}(?:走的|去世|过世|没的|得的|那年)", text[match.end() : match.end() + 10]):
+        return True
+    if _THING.search(before):
         return True
     return bool(_NOT_THE_AGE.search(before[-16:]) or _PARENT_AGE.search(before)) or after.startswith(
         (" ago", "前", "时候")

@@ -16,6 +16,8 @@ from agent.types import Facts, Finding, Language, SafeText
 from agent.vitals import read_vitals
 from knowledge.rules import load_lexicon
 
+_INFANT = 3
+"""Years below which an age is told in weeks or months."""
 _TAKEN_BACK = re.compile(
     r"\b(?:sorry|correction|i meant|my mistake|typo|i was wrong|i misread|misspoke|that was wrong)"
     r"\b|说错|打错|写错|更正|搞错|看错|记错|不对，|不对,"
@@ -59,7 +61,7 @@ _WEIGHT = re.compile(
 _KILOGRAMS = {"斤": 0.5, "lb": 0.4536, "lbs": 0.4536, "pound": 0.4536, "pounds": 0.4536}
 _NOT_SYMPTOM = re.compile(
     r"(?:ago|flight|smok|quit|pack|tetanus|vaccin|jab|appointment|pregnan|gestation|born|married|surgery|operation|"
-    r"怀孕|孕|手术|打针|接种|疫苗|戒烟|抽烟|吸烟|结婚|飞机)"
+    r"怀孕|孕|头胎|二胎|胎动|手术|打针|接种|疫苗|戒烟|抽烟|吸烟|结婚|飞机)"
 )
 _FEMALE = re.compile(
     r"\b(?:female|woman|girl|lady|she|her|wife|girlfriend|mum|mom|mother|gran|grandma|nan|nana|"
@@ -182,7 +184,7 @@ def _sex(text: str) -> Literal["female", "male", ""]:
 
 def _duration(text: str) -> float | None:
     values: list[float] = []
-    ages = ages_told(text)
+    ages, infant = ages_told(text), age_of(text)
     for pattern, units in ((_DURATION_EN, None), (_DURATION_ZH, UNIT_ZH)):
         for match in pattern.finditer(text):
             number = value(match.group(1))
@@ -198,7 +200,11 @@ def _duration(text: str) -> float | None:
                 continue
             if match.group(1)[0].isdigit() and text[max(0, match.start(1) - 1) : match.start(1)].isdigit():
                 continue
-            values.append(number * HOURS[unit])
+            hours = number * HOURS[unit]
+            # A small child's age, told without a word for it ("Mine is eight months and coughing"), is no duration.
+            if infant is not None and infant < _INFANT and abs(hours / HOURS["year"] - infant) < 0.02 * infant:
+                continue
+            values.append(hours)
     for match in _ORDINAL.finditer(text):
         day = match.group(1) or match.group(3) or match.group(4)
         number = _ORDINALS.get(day) or value(day.rstrip("stndrh"))

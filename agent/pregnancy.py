@@ -18,7 +18,8 @@ _NOT_PREGNANT = re.compile(
     r"\b(?:not|isn't|isnt|aren't|never been|if (?:im|i'm|i am|i) not) (?:currently |even )?pregnant|"
     r"no chance (?:of|i'?m) (?:being )?pregnan|negative pregnancy test|pregnancy test (?:was |"
     r"is |came back )?negative|(?:nobody|no one|none of us)\b.{0,24}\bpregnant|(?:isn't|is not|not) expecting"
-    r"|妊娠(?:试验|检查|测试)?.{0,3}阴性|没有?人怀孕|无人怀孕|也没怀孕"
+    r"|妊娠(?:试验|检查|测试)?.{0,3}阴性|没有?人怀孕|无人怀孕|也没怀孕|像是?怀孕|跟怀孕似"
+    r"|(?:couldn'?t|could not|can'?t|cannot) (?:possibly )?be pregnant|preg(?:nancy)? test (?:was |is |came back )?neg"
     r"|(?:没有|没|未|不是|不可能|并未)(?:怀孕|孕)|(?:if|when|before|after|trying to|try to|want to|"
     r"planning to|able to|ability to) (?:i |you |we |she )?(?:am |are |is |'m |get |gets |got |"
     r"become |be |getting )*pregnant|备孕|想怀孕|(?:如果|要是|避免|防止|能|会|是否|是不是|有没有可能|"
@@ -35,7 +36,8 @@ _WEEKS = re.compile(
         r"along|preg\b|into (?:my|the) pregnancy|with (?:my|our|twins))|(?:pregnant|pregnancy|gestation|"
         r"expecting)[\s,(:]{1,3}(?:at |about |around |is |of )?(\d{1,2})\s?\+?\s?\d?\s?(?:weeks?|"
         r"wks?|w\b)|\bat (\d{1,2}) (?:weeks?|wks?)\b(?! old)|怀?孕(?:期|了|妇)?[,，:：已]{0,2}(\d{1,2})"
-        r"\s?\+?\d?\s?周|怀孕(\d{1,2})(?:个)?(?:多)?周|(\d{1,2})周(?:的)?(?:孕|身孕)|(\d{1,2}) weeks?,? (?:and )"
+        r"\s?\+?\d?\s?周|怀孕(\d{1,2})(?:个)?(?:多)?周|(?:头胎|二胎|三胎|怀)(?:怀?到?)(\d{1,2})周|"
+        r"(\d{1,2})周(?:的)?(?:孕|身孕)|(\d{1,2}) weeks?,? (?:and )"
         r"?(?:bleeding|spotting)")  # fmt: skip
 _WEEKS_BUMP = re.compile(
     r"\b(?:i'?m|i am|she'?s|she is) (?:now |about |only |just |nearly |almost )?(\d{1,2})(?:\s?\+\s?\d)"
@@ -99,7 +101,7 @@ def pregnancy(text: str) -> tuple[bool | None, int | None]:
             if (20 if match.re is _WEEKS_ALONE and not _EXPECTING.search(text) else 5) <= number <= 43:
                 weeks, at_only = number, False
                 break
-    months = _MONTHS_PREGNANT.search(text)
+    months = _MONTHS_PREGNANT.search(_NOT_PREGNANT.sub(" ", text))
     if weeks is None and months is not None:
         number = value(next(group for group in months.groups() if group))
         weeks = None if number is None or number > 10 else round(number * 4.33)

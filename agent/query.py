@@ -39,10 +39,14 @@ def standalone(message: str, earlier: Sequence[str], *, topic: str, language: La
     """
     query = salient(message, most=most)
     own = tokens(query)
-    leans = bool(_LEANS[language].search(_EXPLETIVE.sub("", query))) or len(own) < _FEW
-    if not earlier or not leans or len(own) > _LONG or (topic and set(tokens(topic)) & set(own)):
+    if not earlier or not leans(query, language) or len(own) > _LONG or (topic and set(tokens(topic)) & set(own)):
         return query
     return "\n".join(part for part in (topic, query, salient(earlier[-1], most=most)) if part)
+
+
+def leans(query: str, language: Language) -> bool:
+    """Whether a question points back at something, or has too few words of its own to stand alone."""
+    return bool(_LEANS[language].search(_EXPLETIVE.sub("", query))) or len(tokens(query)) < _FEW
 
 
 def fragment(message: str, language: Language) -> bool:

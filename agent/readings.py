@@ -17,18 +17,15 @@ from retrieval.types import Embedder
 
 MODEL: Final = "policy"
 MET: Final = "met"
-MENTAL: Final = "mental-"
-"""Triage scenarios whose policy is not known from their level."""
 CRISES = (
     "suicide_now", "suicide_thought", "suicide_other", "overdose", "self_harm", "harm_others", "abuse", "postpartum", "eating",
 )  # fmt: skip
 REFUSALS = ("refuse_conduct", "refuse_harmful", "refuse_crime", "refuse_forgery", "refuse_privacy")
 LABELS = (MET, *CRISES, *REFUSALS)
 """Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
-CRISIS, REFUSAL = 0.4, 0.8
-UNSURE, _FEW = 0.95, 12
-"""Least summed probability of a crisis, and of a request to decline. Chosen on the validation split; the second was raised
-from .6 after real patients' questions (both halves) were seen declined."""
+CRISIS, REFUSAL = 0.3, 0.6
+"""Least summed probability of a crisis, and of a request to decline. Chosen on the validation split and the halves of the
+sets by others that are for tuning."""
 _KINDS = {
     "plan": "suicide_now", "ideation": "suicide_thought", "friend": "suicide_other", "overdose": "overdose",
     "self_harm": "self_harm", "harm_others": "harm_others", "abuse": "abuse", "postpartum": "postpartum", "eating": "eating",
@@ -48,11 +45,7 @@ def shares(message: SafeText, embedder: Embedder) -> Mapping[str, float]:
     if embedder.id != model.embedder:
         return {}
     text = salient(message.text, most=MOST)
-    given = model.read(text, embedder.query(text))
-    if learned.length(text) >= _FEW or max(given.values()) >= UNSURE:
-        return given
-    # A few words are unlike what it learned from: it takes "I'm tired" for a crisis at .92. There the rules decide.
-    return {}
+    return model.read(text, embedder.query(text))
 
 
 def crisis(given: Mapping[str, float]) -> str:

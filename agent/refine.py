@@ -1,6 +1,7 @@
-"""What the rules did not see: a learned reader may raise a level, or choose between routine and self-care.
+"""What the rules did not see: a learned reader settles the level above what rules say at least.
 
-It never lowers what a rule said. Its decision is shown as a rule of its own, explained by the nearest cases it
+It never lowers what a rule said (`Triage.floor`). It may raise, choose among the levels where only a symptom's own level
+stood, and say that too little was told. Its decision is shown as a rule of its own, explained by the nearest cases it
 learned from, so that a reader can check it.
 """
 
@@ -12,18 +13,17 @@ from typing import Final
 
 from agent import learned
 from agent.learned import Near
+from agent.triage import asking, denies, unanswered
 from agent.types import Facts, FiredRule, Language, Level, SafeText, Triage
 from knowledge.rules import load_triage
 from retrieval.types import Embedder, Vectors
 
 MODEL: Final = "urgency"
-LEVELS: tuple[Level, ...] = ("self_care", "routine", "urgent", "emergency")
-# The least probability at which an emergency, something urgent or worse, and something routine or worse are read.
-# Chosen on the validation split (`python -m evals.bench_safety --split validation --curve`).
-EMERGENCY, URGENT, ROUTINE = 0.3, 0.55, 0.5
-# A few words are unlike what the reader learned from: it takes "I have a cold" for an emergency at .88. There it must be
-# all but certain, and the rules decide. In longer words without a symptom that rules know it must be surer than else.
-UNSURE, UNKNOWN, _FEW = 0.95, 0.5, 12
+LEVELS: tuple[Level, ...] = ("self_care", "routine", "urgent", "emergency", "unclear")
+"""What it tells apart: the four levels, mildest first, and that too little was told to choose."""
+# The least probability at which an emergency, something urgent or worse, something routine or worse, and too little to
+# choose are read. Chosen on the validation split (`python -m evals.bench_safety --split validation --curve`).
+EMERGENCY, URGENT, ROUTINE, UNCLEAR = 0.3, 0.5, 0.5, 0.6
 _SHORT = 9
 """Words below which a message is read together with the ones before it: "yes, since this morning" says little alone."""
 _EARLIER = 3
@@ -34,11 +34,6 @@ def reading(history: Sequence[SafeText]) -> str:
     """What the learned reader reads of a conversation: the last message, with those before it where it is short."""
     last = history[-1].text
     return last if learned.length(last) >= _SHORT else "\n".join(said.text for said in history[-_EARLIER:])
-
-
-def is_short(text: str) -> bool:
-    """Whether a text has too few words to be read with any certainty."""
-    return learned.length(text) < _FEW
 
 
 def named(triage: Triage) -> frozenset[str]:
@@ -56,8 +51,15 @@ def named(triage: Triage) -> frozenset[str]:
     return frozenset(names | _bands(facts))
 
 
-def refine(triage: Triage, history: Sequence[SafeText], language: Language, embedder: Embedder) -> Triage:
-    """The urgency with what the learned reader adds: raised, or settled between routine and self-care.
+def refine(
+    triage: Triage,
+    history: Sequence[SafeText],
+    language: Language,
+    embedder: Embedder,
+    *,
+    previous: Triage | None = None,
+) -> Triage:
+    """The urgency with what the learned reader adds. `previous`: how the turn before ended, for a question it left open.
 
     Unchanged for vectors of another embedder than the one it was trained on.
     """
@@ -66,7 +68,15 @@ def refine(triage: Triage, history: Sequence[SafeText], language: Language, embe
         return triage
     text = reading(history)
     vector = embedder.query(text)
-    level = settle(triage, model.read(text, vector, named(triage)), few=is_short(text))
+    shares = model.read(text, vector, named(triage))
+    level = settle(triage, shares)
+    if level == "unclear" != triage.level:
+        if previous is None or previous.level != "unclear":
+            return asking(triage, language)
+        if not denies(history[-1].text):
+            return unanswered(triage, language)
+        told = 1.0 - shares["unclear"]
+        level = settle(triage, {**{name: share / max(told, 1e-6) for name, share in shares.items()}, "unclear": 0.0})
     if level == triage.level:
         return triage
     fired = _rule(level, _near(model, vector, level, language), language)
@@ -99,22 +109,25 @@ def _bands(facts: Facts) -> set[str]:
     return found | ({f"sex {facts.sex}"} if facts.sex else set())
 
 
-def settle(triage: Triage, shares: Mapping[str, float], *, few: bool, emergency: float = EMERGENCY) -> Level:
-    """The level after the learned reader; a rule's level is its floor, and an open question stays open.
+def settle(triage: Triage, shares: Mapping[str, float], *, emergency: float = EMERGENCY) -> Level:
+    """The level after the learned reader, never under `triage.floor`; a question that rules ask stays open.
 
-    `few`: the message has only a few words. `emergency`: the least probability of one.
+    `emergency`: the least probability of one. A message without a symptom that rules know ("is that a narcotic?") is
+    never found unclear: it says little, and yet there is nothing to ask back about. Nor is one whose symptom alone is
+    urgent ("my throat is closing"): in few words the reader finds too little said, and the rules know better.
     """
-    urgent = shares["emergency"] + shares["urgent"]
-    least = UNSURE if few else emergency if triage.has_symptom else max(emergency, UNKNOWN)
-    if triage.level == "emergency" or shares["emergency"] >= least:
+    if triage.floor == "emergency" or shares["emergency"] >= emergency:
         return "emergency"
-    if triage.level in ("urgent", "unclear"):
+    if triage.floor == "urgent" or triage.level == "unclear":
         return triage.level
-    if not few and urgent >= max(least, URGENT):
+    if shares["unclear"] >= UNCLEAR:
+        return "unclear" if triage.has_symptom and triage.level != "urgent" else triage.level
+    urgent = shares["emergency"] + shares["urgent"]
+    if urgent >= URGENT:
         return "urgent"
-    if triage.rules:
-        return triage.level
-    return "routine" if urgent + shares["routine"] >= ROUTINE else "self_care"
+    if triage.floor == "routine" or urgent + shares["routine"] >= ROUTINE:
+        return "routine"
+    return "self_care"
 
 
 def _near(model: learned.Learned, vector: Vectors, level: Level, language: Language) -> tuple[Near, ...]:

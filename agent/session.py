@@ -84,7 +84,8 @@ def _replayed(
         if role == "user":
             said.append(safe)
             language = detect(safe.text, language)
-            found = refine(triage(tuple(said), language, previous=found), said, language, embedder)
+            ruled = triage(tuple(said), language, previous=found)
+            found = refine(ruled, said, language, embedder, previous=found)
     return replace(state, messages=tuple(told), triage=found, language=language)
 
 

@@ -20,8 +20,10 @@ from knowledge.rules import FindingSpec, QuestionSpec, RuleSpec, load_lexicon, l
 _RANK: dict[str, float] = {"self_care": 0, "routine": 1, "unclear": 1.5, "urgent": 2, "emergency": 3}
 _WHERE = {"ambulance": 0, "maternity": 1, "hospital": 2, "": 3}
 _TODAY = 24
+_GENERAL = "unwell"
+"""The question for a message that names nothing to ask about."""
 _YES = re.compile(
-    r"\W*(?:yes|yeah|yep|yup|y|i do|he does|she does|it does|it is|i am|both|all of (?:them|"
+    r"\W*(?:yes|yeah|yep|yup|y|(?:i do|he does|she does|it does|it is|i am)(?=\s*(?:[,.;!]|$))|both|all of (?:them|"
     r"these|those)|some of (?:them|those)|a bit of|"
     r"有|是|是的|嗯|对|对的|有的|有一点|有点|都有|会|确实)(?![a-z一-鿿])",
     re.IGNORECASE,
@@ -84,8 +86,11 @@ def triage(history: Sequence[SafeText], language: Language, *, previous: Triage 
     plain = [simplified(text.text, lexicon.traditional) for text in history]
     step, facts = _Step(), Facts()
     corrected = False
+    asked = _asked(previous)
     for end in range(1, len(history) + 1):
         text = plain[end - 1]
+        if asked and end == len(history) and step.level != "unclear":
+            step = replace(step, level="unclear", question=asked)
         corrected = corrects(text) or (facts.age_years is not None and age_said(text) not in (None, facts.age_years))
         if corrected:
             found = _without_denied(found, end - 1)
@@ -102,10 +107,43 @@ def triage(history: Sequence[SafeText], language: Language, *, previous: Triage 
         step = _advance(step, case, found[:end], text, corrected=corrected)
     heard = [finding for message in found for finding in message]
     result = _result(step, language, facts, heard)
-    if previous is not None and not corrected and previous.level != "unclear":  # noqa: SIM102
-        if _RANK[previous.level] > _RANK[result.level]:
-            return replace(previous, findings=result.findings, facts=facts, has_symptom=True)
-    return result
+    if previous is None or corrected or previous.level == "unclear":
+        return result
+    if _RANK[previous.level] > _RANK[result.level]:
+        return replace(previous, findings=result.findings, facts=facts, has_symptom=True, floor=previous.level)
+    return replace(result, floor=max(result.floor, previous.level, key=lambda level: _RANK[level]))
+
+
+def denies(text: str) -> bool:
+    """Whether a reply begins as a "no" does."""
+    return _NO.match(simplified(text, load_lexicon().traditional)) is not None
+
+
+def asking(found: Triage, language: Language) -> Triage:
+    """A triage of which too little was told: the question of its first symptom that has one, else the general one."""
+    specs = load_lexicon().findings
+    name = next((specs[f.id].ask for f in found.findings if f.present and specs[f.id].ask), _GENERAL)
+    question = load_triage().questions[name]
+    return replace(
+        found, level="unclear", reason=question.calling[language], question=question.ask[language], where="", hours=None,
+        has_symptom=True,
+    )  # fmt: skip
+
+
+def unanswered(found: Triage, language: Language) -> Triage:
+    """A triage whose question was asked and not answered: urgent, since something serious was not ruled out."""
+    reason = load_triage().texts["unanswered"][language]
+    return replace(
+        found, level="urgent", floor="urgent", reason=reason, question="", where="", hours=_TODAY, has_symptom=True
+    )
+
+
+def _asked(previous: Triage | None) -> str:
+    """The name of the question that the turn before left open; empty when there was none."""
+    if previous is None or previous.level != "unclear":
+        return ""
+    questions = load_triage().questions.values()
+    return next((each.id for each in questions if previous.question in each.ask.values()), "")
 
 
 def _without_denied(found: Sequence[tuple[Finding, ...]], last: int) -> list[tuple[Finding, ...]]:
@@ -197,6 +235,13 @@ def _level(name: str) -> Level:
     return levels[name]
 
 
+def _floor(step: _Step) -> Level:
+    """What rules say at least. A symptom's own level is where to begin, no rule: whoever reads further may settle it."""
+    if step.text in ("unanswered", "raised"):
+        return step.level
+    return _level(step.rules[0].level) if step.rules else "self_care"
+
+
 def _result(step: _Step, language: Language, facts: Facts, findings: Sequence[Finding]) -> Triage:
     data = load_triage()
     question: QuestionSpec | None = data.questions[step.question] if step.level == "unclear" else None
@@ -223,6 +268,7 @@ def _result(step: _Step, language: Language, facts: Facts, findings: Sequence[Fi
         reason = data.texts[step.text or step.level][language]
     return Triage(
         level=step.level,
+        floor=_floor(step),
         rules=fired,
         reason=reason,
         where=first.where if first else "",

@@ -83,7 +83,8 @@ def run_turn(
 
     # 2. Triage: rules over everything said in this conversation, then what a learned reader adds.
     with clock("triage"):
-        triage = refine(triage_of(said, language, previous=state.triage), said, language, agent.embedder)
+        ruled = triage_of(said, language, previous=state.triage)
+        triage = refine(ruled, said, language, agent.embedder, previous=state.triage)
 
     # 3. Policy: may we answer, and how.
     with clock("policy"):

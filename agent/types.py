@@ -97,6 +97,8 @@ class Triage:
     """The urgency of a conversation so far. `rules` fired, highest first; `question` is set when `unclear`.
 
     `where`: for an emergency "ambulance", "hospital" or "maternity". `hours`: for urgent 4, 24 ("today") or 48.
+    `floor`: what a rule, a question left unanswered or an earlier turn says at least; the learned reader may settle a
+    level above it, never below.
     """
 
     level: Level
@@ -108,6 +110,7 @@ class Triage:
     findings: tuple[Finding, ...] = ()
     facts: Facts = Facts()
     has_symptom: bool = False
+    floor: Level = "self_care"
 
 
 @dataclass(frozen=True, slots=True)

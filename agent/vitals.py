@@ -19,7 +19,8 @@ _SPO2 = re.compile(
 _PULSE = re.compile(
     rf"(?:(?<![a-z])(?:hr|heart rate|heart ?beat|pulse(?! ox)|bpm)|心率|脉搏|心跳){_GLUE}(\d{{2,3}})"
     r"(?![\d%/.]|\s?(?:years|days|hours))"
-    r"|\b(?:heart|pulse)\b[^\d.,;\n]{1,30}?\b(?:at|to|around|over|about)\s(\d{2,3})(?![\d%/.]|"
+    r"|\b(?:heart(?! (?:attack|disease|failure|bypass|surgery|op))|pulse)\b[^\d.,;\n]{1,30}?"
+    r"\b(?:at|to|around|over|about)\s(\d{2,3})(?![\d%/.]|"
     r"\s?(?:years|yrs|days|hours|mg))"
     r"|(?<![\d./])(\d{2,3})\s?(?:bpm|beats (?:per|a) minute|次[/每]分|下[/每]分)"
 )

@@ -16,15 +16,24 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from operator import eq
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from agent import learned, readings, refine
+from agent.build import build_agent
+from agent.config import load as load_settings
 from agent.language import detect
 from agent.policy import decide
-from agent.privacy import redact_once
+from agent.privacy import Redactor, redact_once
+from agent.query import leans
+from agent.session import new_state
 from agent.triage import triage
-from agent.types import Policy, SafeText, Triage
+from agent.turn import run_turn
+from agent.types import Done, Policy, SafeText, Triage
 from evals.casebank import Case, PolicyCase, Split, policy_cases, triage_cases
 from evals.metrics import percentile, wilson
 from retrieval.embedders import open_embedder
@@ -148,9 +157,9 @@ def _curve(embedder: Embedder, split: Split) -> None:
         ruled = triage((safe,), detect(safe.text, None))
         shares = model.read(safe.text, embedder.query(safe.text), refine.named(ruled))
         if case.own_words:
-            told.append((case, ruled, shares, refine.is_short(safe.text)))
+            told.append((case, ruled, shares))
     for least in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.1):
-        levels = [(case, refine.settle(ruled, shares, few=few, emergency=least)) for case, ruled, shares, few in told]
+        levels = [(case, refine.settle(ruled, shares, emergency=least)) for case, ruled, shares in told]
         print(f"least probability {least}" if least <= 1 else "never raised to an emergency")
         _line("  emergencies found", [level == "emergency" for case, level in levels if _must(case)])
         for name in ("urgent", "routine", "self_care"):
@@ -238,6 +247,7 @@ def _others(read: Reader, misses: list[Row]) -> None:
         tuned=0,
     )
     _halves("benign_patient_questions: emergency", benign, lambda found: found.level == "emergency", tuned=0)
+    _turns([row["text"] for row in _rows("benign_patient_questions")])
     xstest = _rows("overrefusal_xstest")
     safe = [row if row["label"] == "safe" else None for row in xstest]
     _halves("overrefusal_xstest, safe: declined", safe, lambda row: _declined(read, row))
@@ -249,6 +259,21 @@ def _others(read: Reader, misses: list[Row]) -> None:
     _halves("phi_queries: identifiers removed", items, lambda pair: pair[1] not in _redacted(pair[0]))
     harmless = [None if row["phi"] else row for row in phi]
     _halves("phi_queries: harmless queries touched", harmless, lambda row: _redacted(row["text"]) != row["text"])
+
+
+def _turns(questions: Sequence[str]) -> None:
+    """How whole turns end, without a model, each question the first of its conversation; "stand-alone" lean on nothing."""
+    settings = replace(load_settings(), engine="none")
+    agent = build_agent(settings)
+    kinds: list[str | None] = []
+    for question in tqdm(questions, desc="turns", disable=None):
+        events = run_turn(agent, new_state(settings), question, redactor=Redactor(date.today()))
+        kinds.append(next(event.answer.kind for event in events if isinstance(event, Done)))
+    agent.close()
+    for kind in ("answer", "clarify", "not_found", "emergency", "crisis", "refusal", "out_of_scope"):
+        _halves(f"  whole turns: {kind}", kinds, partial(eq, kind), tuned=0)
+    alone = [None if leans(text, detect(text, None)) else kind for text, kind in zip(questions, kinds, strict=True)]
+    _halves("  stand-alone: asked back or not found", alone, lambda found: found in ("clarify", "not_found"), tuned=0)
 
 
 def _declined(read: Reader, row: Row) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from knowledge.errors import KnowledgeError
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 FOLDER = Path(__file__).parent / "cases"
+_GRAVE = re.compile(r"suicid|self-harm|overdose|psychosis|anorexi|bulimi|abuse|violence|strangl|assault", re.IGNORECASE)
 _TEST, _VALIDATION = 42, 13
 """Per cent of the scenarios; the rest trains."""
 
@@ -45,6 +47,11 @@ class Case:
     def own_words(self) -> bool:
         """Whether a patient or a carer speaks."""
         return self.voice != "note"
+
+    @property
+    def of_mind(self) -> bool:
+        """Whether it may be about self-harm or violence: what policy says of it does not follow from its level."""
+        return self.scenario.startswith("mental-") or "-mind-" in self.scenario or bool(_GRAVE.search(self.why))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Train the learned readers of urgency and policy: `python -m finetune.classifier urgency|policy`, or `make learned`.
 
 From the train split of our own cases alone, redacted as a message is: logistic regression (scikit-learn) over what
-`agent.learned.features` and the embedder give. Five folds by scenario choose the strength of the penalty; the
-validation split is printed, for thresholds to be chosen by hand. The test split is never opened here.
+`agent.learned.features` and the embedder give. The validation split chooses the strength of the penalty and how the
+linear reader and the encoder are weighed, and is printed, for thresholds to be chosen by hand. The test split is
+never opened here.
 """
 
 from __future__ import annotations
@@ -28,12 +29,10 @@ from evals.casebank import Split, policy_cases, triage_cases
 from retrieval.embedders import open_embedder
 from retrieval.types import Embedder
 
-_FOLDS = 5
-_PENALTIES = (0.03, 0.1, 0.3)
+_PENALTIES = (0.03, 0.1)
 _VOTES = tuple((a / 10, b / 10) for a in range(0, 16) for b in range(0, 16) if a + b)
 """How the linear logits and the adapted encoder's are weighed; the validation split, unseen by both, chooses."""
-_SEED = 0
-_ROUNDS = 600
+_ROUNDS = 300
 
 
 class _Remembering:
@@ -65,14 +64,14 @@ class Table:
 
 def urgency_table(split: Split, embedder: Embedder) -> Table:
     """The triage cases of a split as a turn sees them: redacted, triaged by the rules, embedded."""
-    rows = [case for case in triage_cases(split) if set(case.accepted) & set(refine.LEVELS)]
+    rows = triage_cases(split)
     safe = [redact_once(case.text, date.today()) for case in rows]
     found = [triage((text,), detect(text.text, None)) for text in tqdm(safe, desc=f"rules, {split}", disable=None)]
     return _table(
         [case.id for case in rows],
         safe,
         [case.scenario for case in rows],
-        [tuple(level for level in case.accepted if level in refine.LEVELS) for case in rows],
+        [case.accepted for case in rows],
         [refine.named(each) for each in found],
         embedder,
     )
@@ -123,30 +122,16 @@ def _examples(table: Table, labels: Sequence[str]) -> tuple[Any, Any, Any]:
     return np.array(rows), np.array(ys), np.array(weights)
 
 
-def fit(table: Table, labels: Sequence[str], penalty: float, rows: Any = None) -> tuple[Any, Any, Any]:
-    """A fitted model on the rows given (all by default), with the mean and scale of the vectors it was fitted on."""
+def fit(table: Table, labels: Sequence[str], penalty: float) -> tuple[Any, Any, Any]:
+    """A fitted model, with the mean and scale of the vectors it was fitted on."""
     from sklearn.linear_model import LogisticRegression
 
-    own = np.arange(len(table.ids)) if rows is None else rows
-    mean = table.vectors[own].mean(axis=0)
-    scale = np.full_like(mean, table.vectors[own].std())
+    mean = table.vectors.mean(axis=0)
+    scale = np.full_like(mean, table.vectors.std())
     numbers, ys, weights = _examples(table, labels)
-    kept = np.isin(numbers, own)
-    model = LogisticRegression(C=penalty, max_iter=_ROUNDS)
-    model.fit(inputs(table, mean, scale)[numbers[kept]], ys[kept], sample_weight=weights[kept])
+    model = LogisticRegression(C=penalty, max_iter=_ROUNDS, tol=1e-3)
+    model.fit(inputs(table, mean, scale)[numbers], ys, sample_weight=weights)
     return model, mean, scale
-
-
-def out_of_fold(table: Table, labels: Sequence[str], penalty: float) -> Any:
-    """Probabilities, shape (n, labels), each from a model that saw no case of the same scenario."""
-    from sklearn.model_selection import GroupKFold
-
-    shares = np.zeros((len(table.ids), len(labels)))
-    for train, held in GroupKFold(_FOLDS, shuffle=True, random_state=_SEED).split(table.ids, groups=table.groups):
-        model, mean, scale = fit(table, labels, penalty, train)
-        # A rare label can lie wholly in the fold that is held out.
-        shares[np.ix_(held, model.classes_)] = model.predict_proba(inputs(table, mean, scale)[held])
-    return shares
 
 
 def loss(table: Table, labels: Sequence[str], shares: Any) -> float:
@@ -161,7 +146,7 @@ def policy_table(split: Split, embedder: Embedder) -> Table:
     A triage case about self-harm is left out: what it is belongs to the policy cases alone.
     """
     cases = policy_cases(split)
-    others = [case for case in triage_cases(split) if not case.scenario.startswith(readings.MENTAL)]
+    others = [case for case in triage_cases(split) if not case.of_mind]
     texts = [*(case.text for case in cases), *(case.text for case in others)]
     safe = [redact_once(text, date.today()) for text in texts]
     return _table(
@@ -175,21 +160,26 @@ def policy_table(split: Split, embedder: Embedder) -> Table:
 
 
 def save(
-    name: str, table: Table, labels: Sequence[str], penalty: float, embedder: Embedder, votes: tuple[float, float]
+    name: str,
+    table: Table,
+    labels: Sequence[str],
+    fitted: tuple[Any, Any, Any],
+    embedder: Embedder,
+    votes: tuple[float, float],
 ) -> None:
-    """Fit on a whole table and write `knowledge/rules/learned/NAME.npz`: half precision, embeddings as bytes."""
-    model, mean, scale = fit(table, labels, penalty)
+    """Write what was fitted as `knowledge/rules/learned/NAME.npz`: half precision, embeddings as bytes."""
+    model, mean, scale = fitted
     order = [list(model.classes_).index(number) for number in range(len(labels))]
     weights = model.coef_[order]
     size = table.vectors.shape[1]
+    # What is met needs no example to explain it.
+    shown = [row for row, wanted in enumerate(table.wanted) if wanted[-1] != readings.MET]
     facts = {
         "labels": list(labels),
         "embedder": embedder.id,
-        "penalty": penalty,
+        "penalty": model.C,
         "votes": votes,
-        "cases": [
-            (id_, text, wanted[-1]) for id_, text, wanted in zip(table.ids, table.texts, table.wanted, strict=True)
-        ],
+        "cases": [(table.ids[row], table.texts[row], table.wanted[row][-1]) for row in shown],
     }
     learned.FOLDER.mkdir(parents=True, exist_ok=True)
     path = learned.FOLDER / f"{name}.npz"
@@ -202,7 +192,7 @@ def save(
         dense=weights[:, :size].astype(np.float32),
         hashed=weights[:, size:].astype(np.float16),
         bias=model.intercept_[order].astype(np.float32),
-        vectors=np.round(table.vectors * 127).astype(np.int8),
+        vectors=np.round(table.vectors[shown] * 127).astype(np.int8),
     )
     os.replace(part, path)
     learned.load.cache_clear()
@@ -218,16 +208,22 @@ def main(names: Sequence[str]) -> int:
     for name in names:
         read, labels = tables[name]
         train, held = read("train", embedder), read("validation", embedder)
-        folds = {penalty: out_of_fold(train, labels, penalty) for penalty in _PENALTIES}
-        penalty = min(folds, key=lambda each: loss(train, labels, folds[each]))
-        print(f"{name}: {len(train.ids)} cases of {len(set(train.groups))} scenarios, penalty {penalty}")
-        _report("train, linear, five folds", train, labels, folds[penalty])
-        save(name, train, labels, penalty, embedder, (1.0, 0.0))
-        model = learned.load(name)
-        linear = np.stack([model.linear(v, _sparse(held.words[row])) for row, v in enumerate(held.vectors)])
+        print(f"{name}: {len(train.ids)} cases of {len(set(train.groups))} scenarios")
+        best = None
+        for penalty in _PENALTIES:
+            fitted = fit(train, labels, penalty)
+            save(name, train, labels, fitted, embedder, (1.0, 0.0))
+            model = learned.load(name)
+            linear = np.stack([model.linear(v, _sparse(held.words[row])) for row, v in enumerate(held.vectors)])
+            missed = loss(held, labels, _shares(linear))
+            print(f"  penalty {penalty}: validation loss {missed:.3f}", flush=True)
+            if best is None or missed < best[0]:
+                best = missed, fitted, linear
+        assert best is not None
+        _, fitted, linear = best
         encoded = np.stack([adapted().logits(text)[name] for text in held.texts])
         votes = min(_VOTES, key=lambda pair: loss(held, labels, _shares(pair[0] * linear + pair[1] * encoded)))
-        save(name, train, labels, penalty, embedder, votes)
+        save(name, train, labels, fitted, embedder, votes)
         _report("validation, linear alone", held, labels, _shares(linear))
         _report("validation, encoder alone", held, labels, _shares(encoded))
         _report(f"validation, votes {votes}", held, labels, _shares(votes[0] * linear + votes[1] * encoded))
@@ -248,18 +244,16 @@ def _report(title: str, table: Table, labels: Sequence[str], shares: Any) -> Non
     right = [labels[best] in wanted for best, wanted in zip(shares.argmax(axis=1), table.wanted, strict=True)]
     print(f"  {title}: loss {loss(table, labels, shares):.3f}, accepted {sum(right)}/{len(right)}")
     for number in range(1, len(labels)):
-        # Above `number` everything is worse still for urgency; for policy only the first label is harmless.
-        given = shares[:, number:].sum(axis=1) if len(labels) == len(refine.LEVELS) else shares[:, number]
-        own = np.array([all(labels.index(label) >= number for label in wanted) for wanted in table.wanted])
-        none = np.array([all(labels.index(label) < number for label in wanted) for wanted in table.wanted])
-        if len(labels) != len(refine.LEVELS):
-            own = np.array([labels[number] in wanted for wanted in table.wanted])
-            none = np.array([table.wanted[row] == (labels[0],) for row in range(len(own))])
+        given = shares[:, number]
+        own = np.array([wanted == (labels[number],) for wanted in table.wanted])
+        none = np.array([labels[number] not in wanted for wanted in table.wanted])
+        if labels[0] == readings.MET:
+            none = np.array([wanted == (labels[0],) for wanted in table.wanted])
         line = " ".join(
             f"{at:.2f}:{(given[own] >= at).mean():.3f}/{(given[none] >= at).mean():.3f}"
             for at in (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
         )
-        print(f"    {labels[number]} or worse, found/false at each threshold (n {own.sum()}/{none.sum()}): {line}")
+        print(f"    {labels[number]}, found/false at each threshold (n {own.sum()}/{none.sum()}): {line}")
 
 
 if __name__ == "__main__":

@@ -276,6 +276,10 @@ def test_odd_texts_never_raise(text: str) -> None:
     ],
 )
 def test_long_texts_take_linear_time(text: str) -> None:
-    started = time.process_time()
-    find(SafeText(text), "en")
-    assert time.process_time() - started < 4
+    def seconds(part: str) -> float:
+        started = time.process_time()
+        find(SafeText(part), "en")
+        return time.process_time() - started
+
+    # Four times the text takes four times as long, and not sixteen: a ratio, since the machine may be busy.
+    assert seconds(text) < 9 * seconds(text[: len(text) // 4]) + 0.5

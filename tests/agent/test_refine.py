@@ -35,14 +35,15 @@ def _refined(text: str, embedder: Embedder, language: Language = "en") -> tuple[
     return ruled, refine.refine(ruled, (SafeText(text),), language, embedder)
 
 
-@pytest.mark.parametrize("text", ["crushing chest pain and sweating, 61", "my temperature is 40 and I had chemo on Monday", "how do I store insulin"])
+@pytest.mark.parametrize("text", ["crushing chest pain and sweating, 61", "my temperature is 40 and I had chemo on Monday", "a lump in my armpit for two months"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_rule_is_a_floor(text: str, level: str, embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
     _said({level: 1.0}, monkeypatch)
     ruled, found = _refined(text, embedder)
-    if ruled.rules:
-        assert LEVELS.index(found.level) >= LEVELS.index(ruled.level)
-        assert set(ruled.rules) <= set(found.rules)
+    order = ("self_care", "routine", "unclear", "urgent", "emergency")
+    assert ruled.rules and ruled.floor == ruled.rules[0].level
+    assert order.index(found.level) >= order.index(ruled.floor)
+    assert set(ruled.rules) <= set(found.rules)
 
 
 def test_what_no_rule_saw_is_raised_and_explained(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,17 +68,26 @@ def test_the_case_shown_is_in_the_persons_language(
     assert f"-{language}-" in _refined(text, embedder, language)[1].rules[0].source
 
 
-def test_between_routine_and_self_care_it_chooses_where_no_rule_fired(
-    embedder: Embedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _said({"routine": 0.9, "self_care": 0.1}, monkeypatch)
-    ruled, found = _refined("a runny nose since yesterday, nothing else", embedder)
-    assert (ruled.level, found.level) == ("self_care", "routine")
+def test_where_no_rule_fired_it_chooses_the_level(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a runny nose since yesterday, nothing else"
+    for level in ("urgent", "routine", "self_care"):
+        _said({level: 1.0}, monkeypatch)
+        ruled, found = _refined(text, embedder)
+        assert not ruled.rules and ruled.floor == "self_care" and found.level == level
+        assert found.rules == () if level == ruled.level else found.rules[0].id.startswith("reads-like-")
+
+
+def test_what_an_earlier_turn_said_is_a_floor(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = (SafeText("my ear has been a bit blocked"), SafeText("it is my left ear and I went swimming on Sunday with my brother"))
+    _said({"urgent": 1.0}, monkeypatch)
+    before = refine.refine(triage(said[:1], "en"), said[:1], "en", embedder)
+    assert before.level == "urgent"
     _said({"self_care": 1.0}, monkeypatch)
-    assert _refined("a runny nose since yesterday, nothing else", embedder)[1].level == "self_care"
+    after = refine.refine(triage(said, "en", previous=before), said, "en", embedder, previous=before)
+    assert after.level == after.floor == "urgent"
 
 
-def test_an_open_question_stays_open_unless_it_is_an_emergency(
+def test_an_open_question_of_rules_stays_open_unless_it_is_an_emergency(
     embedder: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _said({"urgent": 1.0}, monkeypatch)
@@ -85,6 +95,33 @@ def test_an_open_question_stays_open_unless_it_is_an_emergency(
     assert ruled.level == found.level == "unclear" and found.question
     _said({"emergency": 1.0}, monkeypatch)
     assert _refined("my chest hurts", embedder)[1].level == "emergency"
+
+
+@pytest.mark.parametrize(
+    ("reply", "shares", "level"),
+    [
+        ("yes, there is", {"unclear": 1.0}, "emergency"),
+        ("no, none of those", {"unclear": 0.6, "routine": 0.4}, "routine"),
+        ("I don't know what you mean by that", {"unclear": 1.0}, "urgent"),
+        ("it is only sore on the stairs since I ran on Sunday, and much better", {"self_care": 1.0}, "self_care"),
+    ],
+)
+def test_too_little_told_is_asked_about_once(
+    reply: str, shares: dict[str, float], level: str, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (SafeText("my knee aches a bit"), SafeText(reply))
+    _said({"unclear": 1.0}, monkeypatch)
+    asked = refine.refine(triage(said[:1], "en"), said[:1], "en", embedder)
+    assert asked.level == "unclear" and asked.question.endswith("?") and "ambulance" in asked.reason and asked.has_symptom
+    _said(shares, monkeypatch)
+    found = refine.refine(triage(said, "en", previous=asked), said, "en", embedder, previous=asked)
+    assert found.level == level and not found.question
+
+
+def test_a_question_without_a_symptom_is_not_asked_back(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    _said({"unclear": 1.0}, monkeypatch)
+    ruled, found = _refined("is that a narcotic?", embedder)
+    assert found == ruled and found.level == "self_care"
 
 
 def test_vectors_of_another_embedder_are_not_read(embedder: Embedder) -> None:
@@ -148,7 +185,7 @@ def test_the_encoder_refuses_other_weights_than_it_was_made_for(monkeypatch: pyt
 
 
 def test_the_adapted_encoder_is_another_than_the_shared_one(embedder: Embedder) -> None:
-    logits = adapted.adapted().logits("my arm went dead and I can't talk right")
+    logits = adapted.adapted().logits(OBLIQUE)
     assert set(logits) == {"urgency", "policy"}
     assert logits["urgency"].shape == (len(LEVELS),) and logits["policy"].shape == (len(readings.LABELS),)
     assert int(np.argmax(logits["urgency"])) == LEVELS.index("emergency")
@@ -189,12 +226,11 @@ def test_every_label_has_its_words_and_every_crisis_its_rule() -> None:
 @pytest.mark.parametrize(
     "text", ["I have a cold", "I'm tired", "my son has a cough", "can I take ibuprofen with food", "我有点累", "we are in Canada"]
 )
-def test_a_few_plain_words_are_left_to_the_rules(text: str, embedder: Embedder) -> None:
+def test_a_few_plain_words_alarm_nobody(text: str, embedder: Embedder) -> None:
     safe = SafeText(text)
     language: Language = "zh" if text == "我有点累" else "en"
-    ruled = triage((safe,), language)
-    found = refine.refine(ruled, (safe,), language, embedder)
-    assert found.level in (ruled.level, "routine", "self_care")
+    found = refine.refine(triage((safe,), language), (safe,), language, embedder)
+    assert found.level in ("routine", "self_care", "unclear")
     assert not readings.crisis(readings.shares(safe, embedder))
     assert not readings.refusal(readings.shares(safe, embedder))
 
