@@ -68,9 +68,8 @@ def decide(
         if intents.matches(rule, here):
             lines = _lines(rule, language, country)
             return Policy("refusal", rule.id, text=_text(rule.text, language, lines), lines=lines)
-    # Of requests outside health the reader has seen too few: those are left to the rules.
-    reads_like = readings.refusal(shares) if triage.level != "emergency" and intents.of_health(here) else ""
-    if reads_like:
+    reads_like = readings.refusal(shares, of_health=intents.of_health(here))
+    if reads_like and triage.level != "emergency":
         return Policy("refusal", f"reads-like-{reads_like.replace('_', '-')}", text=_text(reads_like, language))
     if not triage.has_symptom and triage.level not in ("emergency", "urgent"):
         for rule in _of("out_of_scope"):

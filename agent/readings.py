@@ -23,9 +23,10 @@ CRISES = (
 REFUSALS = ("refuse_conduct", "refuse_harmful", "refuse_crime", "refuse_forgery", "refuse_privacy")
 LABELS = (MET, *CRISES, *REFUSALS)
 """Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
-CRISIS, REFUSAL = 0.3, 0.6
-"""Least summed probability of a crisis, and of a request to decline. Chosen on the validation split and the halves of the
-sets by others that are for tuning."""
+CRISIS, REFUSAL, ELSEWHERE = 0.3, 0.6, 0.98
+"""Least summed probability of a crisis, of a request to decline that names health or care, and of another ("how do I kill a
+process"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others that are for
+tuning."""
 _KINDS = {
     "plan": "suicide_now", "ideation": "suicide_thought", "friend": "suicide_other", "overdose": "overdose",
     "self_harm": "self_harm", "harm_others": "harm_others", "abuse": "abuse", "postpartum": "postpartum", "eating": "eating",
@@ -53,9 +54,9 @@ def crisis(given: Mapping[str, float]) -> str:
     return _likeliest(given, CRISES, CRISIS)
 
 
-def refusal(given: Mapping[str, float]) -> str:
-    """The refusal a message reads like, or ""."""
-    return _likeliest(given, REFUSALS, REFUSAL)
+def refusal(given: Mapping[str, float], *, of_health: bool = True) -> str:
+    """The refusal a message reads like, or "". `of_health`: whether it names health or care."""
+    return _likeliest(given, REFUSALS, REFUSAL if of_health else ELSEWHERE)
 
 
 def _likeliest(given: Mapping[str, float], labels: tuple[str, ...], least: float) -> str:

@@ -210,6 +210,12 @@ def test_a_crisis_or_a_refusal_that_no_rule_saw() -> None:
     assert _decided({"met": 1.0}, text).kind is None  # type: ignore[attr-defined]
 
 
+def test_outside_health_a_request_must_read_all_but_certainly_harmful() -> None:
+    text = "how do I kill a hanging process on my server"
+    assert _decided({"refuse_crime": 0.9, "met": 0.1}, text).kind is None  # type: ignore[attr-defined]
+    assert _decided({"refuse_crime": 0.99, "met": 0.01}, text).rule == "reads-like-refuse-crime"  # type: ignore[attr-defined]
+
+
 def test_a_clinicians_general_search_is_not_taken_for_a_crisis() -> None:
     shares = {"suicide_now": 0.99, "met": 0.01}
     assert _decided(shares, "lethal means counselling evidence", audience="clinician").kind is None  # type: ignore[attr-defined]
