@@ -211,7 +211,7 @@ def test_a_crisis_or_a_refusal_that_no_rule_saw() -> None:
 
 
 def test_outside_health_a_request_must_read_all_but_certainly_harmful() -> None:
-    text = "how do I kill a hanging process on my server"
+    text = "how do I pick the lock of my shed"
     assert _decided({"refuse_crime": 0.9, "met": 0.1}, text).kind is None  # type: ignore[attr-defined]
     assert _decided({"refuse_crime": 0.99, "met": 0.01}, text).rule == "reads-like-refuse-crime"  # type: ignore[attr-defined]
 
