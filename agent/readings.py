@@ -24,9 +24,9 @@ REFUSALS = ("refuse_conduct", "refuse_harmful", "refuse_crime", "refuse_forgery"
 LABELS = (MET, *CRISES, *REFUSALS)
 """Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
 CRISIS, REFUSAL, ELSEWHERE = 0.3, 0.6, 0.98
-"""Least summed probability of a crisis, of a request to decline that names health or care, and of another ("how do I pick the
-lock of my shed"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others that are for
-tuning."""
+"""Least summed probability of a crisis, of a request to decline that names health or care, and of another ("how do I pick
+the lock of my shed"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others
+that are for tuning."""
 _KINDS = {
     "plan": "suicide_now", "ideation": "suicide_thought", "friend": "suicide_other", "overdose": "overdose",
     "self_harm": "self_harm", "harm_others": "harm_others", "abuse": "abuse", "postpartum": "postpartum", "eating": "eating",
