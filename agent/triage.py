@@ -23,7 +23,8 @@ _TODAY = 24
 _GENERAL = "unwell"
 """The question for a message that names nothing to ask about."""
 _YES = re.compile(
-    r"\W*(?:yes|yeah|yep|yup|y|(?:i do|he does|she does|it does|it is|i am)(?=\s*(?:[,.;!]|$))|both|all of (?:them|"
+    r"\W*(?:yes|yeah|yep|yup|y|(?:i do|he does|she does|it does|it is|i am)"
+    r"(?! (?:not|only|just|fine|ok|okay|nothing|no|better|much better))|both|all of (?:them|"
     r"these|those)|some of (?:them|those)|a bit of|"
     r"有|是|是的|嗯|对|对的|有的|有一点|有点|都有|会|确实)(?![a-z一-鿿])",
     re.IGNORECASE,

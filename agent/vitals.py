@@ -44,8 +44,9 @@ _FAHRENHEIT = re.compile(
     r"|华氏)"
 )
 _BARE = re.compile(
-    r"(?:temp(?:erature)?|fever|feverish|burning up|running (?:a|at)?|(?<![a-z])t(?=[ :=]\s?3)|rectal(?:ly)?|体温|"
-    r"temperature|发烧|发热|高烧|低烧|烧到?|烧)"
+    r"(?:(?:temp(?:erature)?|running (?:a|at)?|(?<![a-z])t(?=[ :=]\s?3)|rectal(?:ly)?|体温)|"
+    # Nobody calls less than 35 a fever: a smaller number after these is something else ("no fever ... I'm 33").
+    r"(?:fever|feverish|burning up|发烧|发热|高烧|低烧|烧到?|烧)(?=[^\d\n]{0,24}(?:3[5-9]|4|9|10)))"
     r"[^\d\n.!?。！？;；]{0,24}?(?<![\d.])(3\d(?:[.,]\d{1,2})?|4[0-3](?:[.,]\d{1,2})?|9[5-9](?:\.\d)?|10[0-8](?:\.\d)?)"
     r"(?![\d%/.]|\s?(?:years?|yrs?|days?|hours?|weeks?|months?|minutes?|mg|ml|bpm|岁|天|小时|周|个|分|年))"
     r"|(?<![\d./-])(?<!spo2 )(3[5-9][.,]\d|4[0-2][.,]\d)(?![\d%/:+]|\.\d|\s?(?:kg|kilos?|cm|mm|mmol|mg|ml|lbs?|km"

@@ -68,14 +68,21 @@ def test_a_temperature_is_the_armpits_when_it_is_said_or_usual() -> None:
     assert not read_vitals(["her temperature is 37.6"]).armpit
 
 
-def test_an_armpit_reading_is_a_fever_sooner_in_either_language() -> None:
-    def level(text: str) -> str:
-        language = "zh" if any("\u4e00" <= sign <= "\u9fff" for sign in text) else "en"
-        return triage((SafeText(text),), language).level  # type: ignore[arg-type]
+def level(text: str) -> str:
+    language = "zh" if any("\u4e00" <= sign <= "\u9fff" for sign in text) else "en"
+    return triage((SafeText(text),), language).level  # type: ignore[arg-type]
 
+
+def test_an_armpit_reading_is_a_fever_sooner_in_either_language() -> None:
     assert level("my 6 week old baby's temperature is 37.6 under the arm") == "emergency"
     assert level("宝宝6周大，腋温37.6度") == "emergency"
     assert level("宝宝6周大，耳温37.6度，吃奶好") != "emergency"
+    assert level("my 6 week old baby's temperature is 37.6 in the ear, feeding well") != "emergency"
+
+
+def test_a_cold_body_is_cold_also_without_a_fever_and_an_age_is_no_temperature() -> None:
+    assert level("temperature 33.8, no fever") == "emergency"
+    assert level("感冒第8天，现在不烧，我33") != "emergency"
 
 
 @pytest.mark.parametrize(

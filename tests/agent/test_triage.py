@@ -117,6 +117,7 @@ def test_unclear_asks_one_question_and_says_when_to_call() -> None:
         ("I don't know", "urgent"),
         ("what about vitamin D?", "urgent"),
         ("it's crushing and goes down my arm", "emergency"),
+        ("it is quite tight", "emergency"),
     ],
 )
 def test_the_answer_settles_an_unclear_level(answer: str, level: str) -> None:
