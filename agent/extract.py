@@ -25,6 +25,14 @@ class Extract:
     passage: int
 
 
+def speaks_to(query: str, passages: Sequence[Passage]) -> bool:
+    """Whether a passage holds a word of the query beyond the pages' own names, or the query has none: where none does,
+    the pages are on the subject and yet none of their sentences may answer what was asked of it."""
+    named = {word for passage in passages for name in (passage.title, *passage.synonyms) for word in tokens(name)}
+    beyond = set(tokens(query)) - named - WEAK
+    return not beyond or any(beyond & set(tokens(f"{passage.heading} {passage.text}")) for passage in passages)
+
+
 def extract(
     query: str,
     passages: Sequence[Passage],
@@ -32,14 +40,9 @@ def extract(
     most: int = 4,
     min_units: int = 4,
     keep: Callable[[str], bool] = lambda text: True,
-    strict: bool = True,
 ) -> tuple[Extract, ...]:
     """At most `most` sentences that `keep` admits, chosen by words shared with the query (rarer words weigh more), the
-    passage's rank and the sentence's place in it.
-
-    When `strict`, none where no sentence holds a word of the query beyond the pages' own names: then none of them answers
-    it. A story of symptoms is not strict: it has many words that a page need not hold.
-    """
+    passage's rank and the sentence's place in it."""
     candidates = [
         (place, order, sentence)
         for place, passage in enumerate(passages)
@@ -49,10 +52,6 @@ def extract(
     words = [frozenset(tokens(f"{passages[place].heading} {text}")) for place, _, text in candidates]
     frequency = Counter(word for held in words for word in held)
     asked = set(tokens(query))
-    named = {word for passage in passages for name in (passage.title, *passage.synonyms) for word in tokens(name)}
-    beyond = asked - named - WEAK
-    if strict and beyond and not any(beyond & held for held in words):
-        return ()
 
     def weight(word: str) -> float:
         return math.log(1 + len(candidates) / (1 + frequency[word]))

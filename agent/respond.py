@@ -32,6 +32,7 @@ class Spoken:
     first_sentence: float | None = None
     keys: dict[str, str] = field(default_factory=dict)
     declined: bool = False
+    nearest: str = ""
 
 
 Speech = Generator[Sentence | Cited | Status, None, None]
@@ -53,13 +54,15 @@ def answer(
     cancel: Cancel | None,
     facts: Facts,
     quotable: Sequence[Passage],
+    closest: Sequence[Passage],
     strict: bool,
 ) -> Speech:
     """Speak the answer into `spoken`, yielding each verified sentence with its citations before it.
 
     With a model: its sentences, each cut when no span supports it. Without one, or when too little is left, or when
-    the model fails: the own sentences of the `quotable` passages. Where there is none, or the model says that the passages
-    do not answer, nothing is said in their place and `spoken` is `declined`.
+    the model fails: the own sentences of the `quotable` passages. Where the model says that the passages do not answer,
+    or (when `strict`) none of them speaks to what was asked of their subject, it is said that no sentence answers this,
+    and those of `closest` are shown as the nearest. Where there is none, nothing is said and `spoken` is `declined`.
     """
     began = perf_counter()
     if model is not None:
@@ -75,21 +78,18 @@ def answer(
         return
     began = perf_counter()
     quotable = quotable or (tuple(passages) if spoken.fault else ())
+    lead = say(language, "model_failed" if spoken.fault else "quoted_only")
+    if spoken.declined or (strict and not extract.speaks_to(question, quotable)):
+        quotable = closest
+        lead = spoken.nearest = say(language, "closest", title=closest[0].title) if closest else ""
     forbidden = allergy.said_of(question)
-    found = (
-        ()
-        if spoken.declined
-        else extract.extract(
-            question,
-            quotable,
-            keep=lambda text: fits(text, facts, language) and not allergy.offers(text, forbidden),
-            strict=strict,
-        )
+    found = extract.extract(
+        question, quotable, keep=lambda text: fits(text, facts, language) and not allergy.offers(text, forbidden)
     )
     spoken.declined = not found
     if found:
         spoken.route = "extractive"
-        yield _add(spoken, say(language, "model_failed" if spoken.fault else "quoted_only"), start="\n\n")
+        yield _add(spoken, lead, start="\n\n")
         for item in found:
             yield from _cite(spoken, item.text, quotable[item.passage], item.text, start="\n- ")
     spoken.timings["extraction"] = perf_counter() - began

@@ -42,11 +42,12 @@ from agent.types import (
 from knowledge import places
 from knowledge.errors import StoreError
 from retrieval.search import search
+from retrieval.spelling import put_right
 from retrieval.types import Filters
 
-# When nothing that the model wrote could be verified, a passage may be quoted in its place only if it is this relevant
-# (and nearly as relevant as the best), and only if no word of the question is foreign to the library: a model that
-# found nothing to say is a sign that the passages do not bear on the question.
+# When nothing that the model wrote could be verified, or no sentence speaks to what was asked, a passage may be quoted
+# only if it is this relevant (and nearly as relevant as the best), and only if no word of the question is foreign to the
+# library: a model that found nothing to say is a sign that the passages do not bear on the question.
 _SURE, _QUOTED = 0.6, 0.85
 
 
@@ -119,6 +120,7 @@ def run_turn(
         found = search(
             agent.index, query, embedder=agent.embedder, filters=filters, k=settings.passages, per_document=2
         )
+        query = put_right(query, found.read_as)
         fired = tuple(rule.id for rule in triage.rules)
         near = bearing(query, found.hits, least=settings.min_relevance, rules=fired)
         hits = answering(query, near, language)
@@ -148,9 +150,12 @@ def run_turn(
     yield Status(say(language, "status_writing"))
     spoken = respond.Spoken()
     passages = tuple(hit.passage for hit in hits)
-    foreign = unknown(safe.text, agent.index.bm25.known)
+    foreign = unknown(put_right(safe.text, found.read_as), agent.index.bm25.known)
     best = max(relevance(query, hit, rules=fired) for hit in hits)
     quotable = tuple(hit.passage for hit in hits if relevance(query, hit, rules=fired) >= _QUOTED * best)
+    for typed, meant in found.read_as.items():
+        yield from respond.note(spoken, say(language, "read_as", typed=typed, meant=meant))
+    sure = best >= _SURE and not foreign
     if policy.caution:
         yield from respond.note(spoken, policy.caution)
     if passages[0].superseded_by:
@@ -159,7 +164,7 @@ def run_turn(
         spoken, query, passages, model=agent.model, language=language, audience=state.audience,
         budget=settings.passage_tokens, max_tokens=settings.max_tokens, min_support=settings.min_support,
         temperature=settings.temperature, seed=settings.seed, cancel=cancel, facts=triage.facts, strict=not triage.has_symptom,
-        quotable=quotable if agent.model is None or (best >= _SURE and not foreign) else (),
+        quotable=quotable if agent.model is None or sure else (), closest=quotable if sure else (),
     )  # fmt: skip
     clock.add(spoken.timings)
     if spoken.first_sentence is not None:
@@ -191,7 +196,7 @@ def run_turn(
         yield from respond.note(spoken, say(language, "cut_long"))
 
     # 8. Audit, and the answer.
-    missing = say(language, "not_found", count=found.searched) if spoken.declined else ""
+    missing = say(language, "not_found", count=found.searched) if spoken.declined else spoken.nearest
     if foreign and not spoken.declined:
         missing = say(language, "not_found_words", words=say(language, "comma").join(foreign))
         yield from respond.note(spoken, missing)

@@ -13,6 +13,7 @@ from retrieval.expand import other_names
 from retrieval.fuse import reciprocal_rank
 from retrieval.index import Index
 from retrieval.names import goes_by, names_said
+from retrieval.spelling import put_right, respelt
 from retrieval.types import Embedder, Filters, Hit, Mode, SearchResult, Vectors
 
 # Chosen by `make bench-fusion` on the even-numbered LiveQA questions (nDCG@10 .677 against .614 for dense alone).
@@ -42,8 +43,10 @@ def search(
 
     A passage whose document another one found here supersedes comes after it. Scores: cosine for dense, BM25 for bm25,
     fused reciprocal rank for hybrid. `vector` saves embedding the query again where the caller has it; `weights` are
-    the rankers' shares in hybrid, `terms` that of a word which the terminology adds.
+    the rankers' shares in hybrid, `terms` that of a word which the terminology adds. A misspelt name is put right first.
     """
+    read_as = respelt(query, known=index.bm25.known)
+    query = put_right(query, read_as)
     rows = index.admitted(replace(filters, prefer=""))
     searched = len(index.passages) if rows is None else int(rows.size)
     if not query.strip() or searched == 0:
@@ -75,7 +78,7 @@ def search(
             hits.append(Hit(passage=passage, score=score, bm25=words.get(row), dense=dense.get(row)))
         if len(hits) == k:
             break
-    return SearchResult(hits=_successors_first(hits, index.catalogue.successors), searched=searched)
+    return SearchResult(_successors_first(hits, index.catalogue.successors), searched=searched, read_as=read_as)
 
 
 def _admitted(index: Index, query: str, filters: Filters, depth: int, terms: float) -> dict[int, float]:

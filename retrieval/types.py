@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -50,10 +51,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Hits, best first; `searched` is the number of passages the filters admitted."""
+    """Hits, best first; `searched` is the number of passages the filters admitted; `read_as` the misspelt names in the
+    query and what they were put right to."""
 
     hits: tuple[Hit, ...]
     searched: int
+    read_as: Mapping[str, str] = field(default_factory=dict)
 
 
 class Embedder(Protocol):

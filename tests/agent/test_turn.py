@@ -156,9 +156,28 @@ def test_a_subject_the_library_does_not_hold_is_said_not_guessed(base):
     assert answer.kind == "not_found" and answer.not_found and agent.model.requests == []
 
 
-def test_a_model_that_says_not_found_is_believed(base):
+def test_a_model_that_says_not_found_is_believed_and_what_comes_nearest_is_called_just_that(base):
     answer = _done(_events(_agent(base, "NOT FOUND"), "How long does shingles last?")).answer
-    assert answer.kind == "not_found" and not answer.citations
+    assert answer.not_found.startswith("I found no sentence that answers exactly this") and answer.not_found in answer.text
+    assert answer.kind == "answer" and {citation.document for citation in answer.citations} == {"shingles"}
+    assert all(claim.quote == claim.text for claim in answer.claims)
+
+
+@pytest.mark.parametrize(
+    ("question", "page"),
+    [("would a horoscope detect kidney stones?", "kidney-stones"), ("在月球上得带状疱疹会发光吗", "dai-zhuang-pao-zhen-zh")],
+)
+def test_a_page_on_the_subject_that_does_not_speak_to_the_question_is_shown_as_the_nearest(base, question, page):
+    answer = _done(_events(base, question)).answer
+    assert answer.kind == "answer" and answer.not_found in answer.text and answer.citations[0].document == page
+    exact = _done(_events(base, "how are kidney stones treated")).answer
+    assert exact.citations and not exact.not_found
+
+
+def test_a_misspelt_name_is_put_right_and_that_is_said(base):
+    answer = _done(_events(base, "what is amoxcicilin used for")).answer
+    assert answer.text.startswith("I read “amoxcicilin” as “amoxicillin”.")
+    assert answer.citations[0].document == "amoxicillin-and-co-amoxiclav"
 
 
 @pytest.mark.parametrize("reply", ["The moon causes shingles [1]. Cheese cures it [2].", "", EngineError("the model is down")])
