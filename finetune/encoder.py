@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from finetune.e5file import QK, File, quantise
+from retrieval.embedders.e5file import QK, File, quantise
 
 
 def rounded(weight: Tensor) -> Tensor:

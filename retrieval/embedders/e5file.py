@@ -6,10 +6,12 @@ then tensors, either float32 or `q4_0` (blocks of 32 weights: a float16 scale an
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,7 @@ from knowledge.errors import ConfigError
 QK = 32
 _BLOCK = 18
 _META = "\u2581"
+_SPACES = re.compile(" {2,}")
 Floats = npt.NDArray[np.float32]
 
 
@@ -35,41 +38,26 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Tokenizer:
-    """A unigram tokenizer: pieces with their log probabilities, and what characters are written as first."""
+    """The unigram tokenizer of the file. `normal`: what characters are written as before they are cut into pieces."""
 
-    pieces: Mapping[str, tuple[int, float]]
-    longest: int
-    unknown: float
+    model: Any
     normal: Mapping[int, str]
     bos: int
     eos: int
     pad: int
-    unk: int
+
+    def pieces(self, text: str) -> list[int]:
+        """Token ids without begin and end; none for no text."""
+        # A lone surrogate cannot be written, and a NUL ends a text for the engine that the weights were packed for.
+        written = text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+        plain = _SPACES.sub(" ", written.translate(self.normal))
+        plain = plain if plain.startswith(" ") else " " + plain
+        ids: list[int] = self.model.encode(plain.replace(" ", _META)).ids
+        return ids
 
     def encode(self, text: str, *, most: int) -> list[int]:
-        """Token ids with begin and end, at most `most` of them; the best segmentation by Viterbi's algorithm."""
-        plain = "".join(self.normal.get(ord(char), char) for char in text)
-        while "  " in plain:
-            plain = plain.replace("  ", " ")
-        plain = plain if plain.startswith(" ") else " " + plain
-        chars = plain.replace(" ", _META)
-        best = [0.0] + [-1e30] * len(chars)
-        back: list[tuple[int, int]] = [(0, 0)] * (len(chars) + 1)
-        for start in range(len(chars)):
-            if best[start] <= -1e29:
-                continue
-            for end in range(start + 1, min(len(chars), start + self.longest) + 1):
-                found = self.pieces.get(chars[start:end])
-                if found is not None and best[start] + found[1] > best[end]:
-                    best[end], back[end] = best[start] + found[1], (start, found[0])
-            if best[start] + self.unknown > best[start + 1]:
-                best[start + 1], back[start + 1] = best[start] + self.unknown, (start, self.unk)
-        ids: list[int] = []
-        end = len(chars)
-        while end > 0:
-            end, token = back[end]
-            ids.append(token)
-        return [self.bos, *list(reversed(ids))[: most - 2], self.eos]
+        """Token ids with begin and end, at most `most` of them."""
+        return [self.bos, *self.pieces(text)[: most - 2], self.eos]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +70,15 @@ class File:
     tokenizer: Tokenizer
     entries: Mapping[str, Entry]
 
+    def raw(self, name: str) -> bytes:
+        """A tensor as it stands in the file."""
+        entry = self.entries[name]
+        return self.data[entry.offset : entry.offset + entry.size]
+
     def tensor(self, name: str) -> Floats:
         """A tensor as float32, shape (n,)."""
-        entry = self.entries[name]
-        raw = self.data[entry.offset : entry.offset + entry.size]
-        return dequantise(raw) if entry.dtype else np.frombuffer(raw, np.float32)
+        raw = self.raw(name)
+        return dequantise(raw) if self.entries[name].dtype else np.frombuffer(raw, np.float32)
 
 
 def read(path: Path) -> File:
@@ -102,11 +94,10 @@ def read(path: Path) -> File:
     place += 4 * (count + 1)
     scores = np.frombuffer(data, "<f4", count, place)
     place += 4 * count
-    pieces = {
-        data[place + a : place + b].decode("utf-8", "replace"): (number, float(scores[number]))
-        for number, (a, b) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
-        if number != unk
-    }
+    pieces = [
+        (data[place + start : place + end].decode("utf-8", "replace"), score)
+        for start, end, score in zip(ends[:-1].tolist(), ends[1:].tolist(), scores.tolist(), strict=True)
+    ]
     place += blob
     normals, size = struct.unpack_from("<iI", data, place)
     place += 8
@@ -126,26 +117,28 @@ def read(path: Path) -> File:
         dtype, n, offset, bytes_ = struct.unpack_from("<BIQQ", data, place + 2 + length)
         entries[name] = Entry(name, dtype, n, offset, bytes_)
         place += 2 + length + 21
-    tokenizer = Tokenizer(
-        pieces=pieces,
-        longest=max(map(len, pieces)),
-        unknown=float(scores.min()) - 10,
-        normal=normal,
-        bos=bos,
-        eos=eos,
-        pad=pad,
-        unk=unk,
-    )
+    tokenizer = Tokenizer(_unigram(pieces, unk), normal, bos, eos, pad)
     return File(data, tuple(sizes), eps, tokenizer, entries)
+
+
+def _unigram(pieces: list[tuple[str, float]], unknown: int) -> Any:
+    from tokenizers import Tokenizer as Tokens
+    from tokenizers import models
+
+    return Tokens(models.Unigram(pieces, unk_id=unknown, byte_fallback=False))
+
+
+def unpacked(raw: bytes) -> tuple[npt.NDArray[np.uint8], Floats]:
+    """q4_0 blocks as their numbers (0 to 15, eight for zero), shape (blocks, 32), and scales, shape (blocks, 1)."""
+    blocks = np.frombuffer(raw, np.uint8).reshape(-1, _BLOCK)
+    scales = blocks[:, :2].copy().view(np.float16).astype(np.float32)
+    return np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1), scales
 
 
 def dequantise(raw: bytes) -> Floats:
     """q4_0 blocks as float32, shape (n,)."""
-    blocks = np.frombuffer(raw, np.uint8).reshape(-1, _BLOCK)
-    scale = blocks[:, :2].copy().view(np.float16).astype(np.float32)
-    low, high = blocks[:, 2:] & 15, blocks[:, 2:] >> 4
-    numbers = np.concatenate([low, high], axis=1).astype(np.float32) - 8
-    return (numbers * scale).reshape(-1)
+    numbers, scales = unpacked(raw)
+    return ((numbers.astype(np.float32) - 8) * scales).reshape(-1)
 
 
 def quantise(values: Floats) -> bytes:
