@@ -62,6 +62,17 @@ class Entry:
     bands: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What of a passage decides whether a filter admits it."""
+
+    id: str
+    language: str
+    audience: str
+    jurisdiction: tuple[str, ...]
+    published: str
+
+
 class Catalogue:
     """An open catalogue. Rows count from 0 in the order added; a removed passage leaves its row empty.
 
@@ -148,6 +159,18 @@ class Catalogue:
             marks = ",".join("?" * len(part))
             for row, body in self._all(f"SELECT row, body FROM passages WHERE row IN ({marks})", part):
                 found[row] = self._passage(body)
+        return found
+
+    def heads(self, rows: Sequence[int]) -> dict[int, Head]:
+        """What filters look at of the passages at `rows`; an empty row is left out."""
+        found: dict[int, Head] = {}
+        for start in range(0, len(rows), 500):
+            part = [int(row) for row in rows[start : start + 500]]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT row, id, language, audience, jurisdiction, published FROM passages WHERE row IN ({marks})"
+            for row, passage, language, audience, places, published in self._all(query, part):
+                jurisdiction = tuple(places[1:-1].split("|")) if places else ()
+                found[row] = Head(passage, language, audience, jurisdiction, published)
         return found
 
     def of(self, document: str) -> tuple[Passage, ...]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,10 @@ def unseal(folder: Path) -> None:
     temporary.replace(path)
 
 
-def read_manifest(folder: Path, *, sealed: bool = True) -> dict[str, Any]:
+def read_manifest(folder: Path, *, sealed: bool = True, without: Collection[str] = ()) -> dict[str, Any]:
     """The manifest, after checking (where `sealed`) that every file it names is there and whole.
+
+    Files named in `without` may be missing: they are not going to be read.
 
     Raises:
         IndexFault: no folder, no manifest (work was not completed), a file missing or changed.
@@ -113,7 +115,8 @@ def read_manifest(folder: Path, *, sealed: bool = True) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as fault:
         raise IndexFault(f"{path} is damaged ({fault})", remedy=_REBUILD) from fault
     for name, seal in files.items() if sealed else ():
-        _check_file(folder / name, seal)
+        if name not in without:
+            _check_file(folder / name, seal)
     return manifest
 
 
