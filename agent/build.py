@@ -69,13 +69,34 @@ def build_agent(settings: Settings, *, progress: Progress | None = None, model: 
 def open_index(settings: Settings, embedder: Embedder, *, progress: Progress | None = None) -> Index:
     """The index that the settings name, or the embedded library's, made or made again when it is not this library's.
 
+    With a `vector_store` its vectors are searched there; the folder's catalogue and words stay local.
+
     Raises:
-        IndexFault: an index that was named is missing, damaged, or not of this embedder.
+        IndexFault: an index that was named is missing, damaged, or not of this embedder, or the store's is another's.
+        StoreError: the vector store does not answer.
     """
     from retrieval import index as index_module
 
     if settings.index:
-        return index_module.load(Path(settings.index), embedder=embedder.id)
+        return index_module.load(Path(settings.index), embedder=embedder.id, store=settings.vector_store)
+    index = _own_or_library(settings, embedder, progress)
+    if not settings.vector_store:
+        return index
+    index.catalogue.close()
+    return index_module.load(index_folder(settings), embedder=embedder.id, store=settings.vector_store)
+
+
+def index_folder(settings: Settings) -> Path:
+    """The folder of the index that the settings name: one's own where there is one, or the embedded library's."""
+    if settings.index:
+        return Path(settings.index)
+    own = own_index(settings.home)
+    return own if own.is_dir() else library_index(settings.home)
+
+
+def _own_or_library(settings: Settings, embedder: Embedder, progress: Progress | None) -> Index:
+    from retrieval import index as index_module
+
     own = own_index(settings.home)
     if own.is_dir():
         return _brought_up_to_date(own, embedder, progress)

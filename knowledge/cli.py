@@ -1,11 +1,11 @@
-"""`anamnesis knowledge build|add|list|check`. A composition root: it may import any package."""
+"""`anamnesis knowledge build|add|remove|push|list|terms|check`. A composition root: it may import any package."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from knowledge.types import Document
 if TYPE_CHECKING:
     from knowledge.sources.reading import BrokenInput, OnFault
     from retrieval.add import Counts
+    from retrieval.vectors import faiss as near
+    from retrieval.vectors.milvus import Kind
 
 
 @click.group()
@@ -36,7 +38,13 @@ def knowledge() -> None:
     help="library, open-medicine, jsonl:PATH, path:PATH (any format), or a format by name; may be repeated.",
 )
 @click.option("--out", "folder", metavar="DIR", required=True, help="The index folder; replaced only when all is done.")
-def build(sources: tuple[str, ...], folder: str) -> None:
+@click.option(
+    "--vectors",
+    "kind",
+    type=click.Choice(["flat", "hnsw", "ivf-pq", "ivf-rabitq"]),
+    help="How vectors are searched; else what suits their number (docs/retrieval.md).",
+)
+def build(sources: tuple[str, ...], folder: str, kind: near.Kind | None) -> None:
     """Make an index of one or more sources. Stopped, the same command goes on where it was. No document is dropped."""
     from knowledge.build import documents_of, files_identity
     from retrieval import index as index_module
@@ -58,6 +66,7 @@ def build(sources: tuple[str, ...], folder: str) -> None:
             known=vectors(embedder.id),
             identity=f"{embedder.id} {files_identity(sources)}",
             progress=lambda done, _: _to(bar, done),
+            kind=kind,
         )
     count = sum(1 for _ in index.catalogue.documents())
     click.echo(json.dumps({"documents": count, "passages": len(index.passages), "out": folder}))
@@ -127,6 +136,64 @@ def add(path: str, folder: str | None, licence: str, audience: str | None, juris
         raise KnowledgeError(
             f"{counts.by['broken']} file(s) or record(s) could not be read; the others were added",
             remedy=f"See {target / REPORT}, mend them and run the same command again",
+        )
+
+
+@knowledge.command()
+@click.option(
+    "--to",
+    "target",
+    metavar="milvus:URI[#COLLECTION]",
+    required=True,
+    help="milvus:http://HOST:19530 for a cluster, or milvus:FILE.db; the collection is anamnesis where none is named.",
+)
+@click.option("--index", "folder", metavar="DIR", help="The index; else the one that the settings name.")
+@click.option(
+    "--kind",
+    type=click.Choice(["FLAT", "HNSW", "IVF_RABITQ"]),
+    help="The kind of index; else FLAT in a file, IVF_RABITQ on a cluster, or what is there.",
+)
+@click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Of a collection newly made.")
+@click.option("--replicas", type=click.IntRange(1), default=1, show_default=True, help="Of a collection newly made.")
+def push(target: str, folder: str | None, kind: Kind | None, shards: int, replicas: int) -> None:
+    """Make an index's vectors the content of a collection in Milvus. Only what differs is sent; stopped, the same command
+    goes on where it was. A collection of another embedder or kind is made anew. The token of a cluster is read from
+    ANAMNESIS_MILVUS_TOKEN.
+    """
+    from agent.build import index_folder, open_index
+    from retrieval.embedders import open_embedder
+    from retrieval.push import push as push_index
+    from retrieval.vectors.milvus import parsed
+
+    to = parsed(target)
+    settings = load(index=folder, vector_store="")
+    if not settings.index:
+        open_index(settings, open_embedder(settings.embedder)).catalogue.close()
+    source = index_folder(settings)
+    with _bar("passage") as bar:
+        done = push_index(source, target, lambda at, of: _of(bar, at, of), kind=kind, shards=shards, replicas=replicas)
+    row = {**asdict(done), "index": str(source), "to": to.uri, "collection": to.collection}
+    click.echo(json.dumps(row))
+
+
+@knowledge.command()
+@click.argument("documents", nargs=-1, required=True, metavar="DOCUMENT...")
+@click.option("--index", "folder", metavar="DIR", help="The index; else your own copy of the library.")
+def remove(documents: tuple[str, ...], folder: str | None) -> None:
+    """Remove documents from an index by their ids, at once and without making it again."""
+    from agent.build import own_index
+    from retrieval.add import Adder
+    from retrieval.embedders import open_embedder
+
+    settings = load()
+    target = Path(folder) if folder else own_index(settings.home)
+    adder = Adder(target, embedder=open_embedder(settings.embedder), origin="")
+    missing = [document for document in documents if not adder.remove(document)]
+    adder.close()
+    click.echo(json.dumps({"removed": len(documents) - len(missing), "missing": missing, "index": str(target)}))
+    if missing:
+        raise InputError(
+            f"{target} holds no {', '.join(missing)}", remedy="The id is what `anamnesis search` calls document"
         )
 
 
@@ -234,6 +301,11 @@ def _bar(unit: str) -> Any:
     from tqdm import tqdm
 
     return tqdm(unit=unit, disable=None, file=sys.stderr)
+
+
+def _of(bar: Any, done: int, total: int) -> None:
+    bar.total = total
+    bar.update(done - bar.n)
 
 
 def _to(bar: Any, done: int, more: Mapping[str, int] = MappingProxyType({})) -> None:

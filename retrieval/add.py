@@ -19,7 +19,7 @@ from retrieval.index import FORMAT, Known, Writer, entry_of
 from retrieval.types import Embedder
 
 REPORT = "added.jsonl"
-What = Literal["added", "updated", "unchanged", "exact", "near", "twin", "broken"]
+What = Literal["added", "updated", "unchanged", "exact", "near", "twin", "broken", "removed"]
 Progress = Callable[["Counts"], None]
 
 
@@ -102,6 +102,15 @@ class Adder:
             self._commit()
         return what
 
+    def remove(self, document: str) -> bool:
+        """Remove a document by its id; whether it was there."""
+        found = self._writer.catalogue.with_id(document)
+        if found is None:
+            return False
+        self._writer.remove(found[0])
+        self._note(Event("removed", document))
+        return True
+
     def drop_missing(self, kept: Collection[str]) -> int:
         """Remove the documents of this origin whose ids are not in `kept`; returns how many."""
         gone = [
@@ -110,9 +119,7 @@ class Adder:
             if entry.origin == self._origin and entry.id not in kept
         ]
         for document in gone:
-            found = self._writer.catalogue.with_id(document)
-            if found is not None:
-                self._writer.remove(found[0])
+            self.remove(document)
         return len(gone)
 
     def broken(self, file: str, about: str) -> None:
@@ -124,7 +131,9 @@ class Adder:
         """Keep everything, seal the index, with `facts` in its manifest; returns the corpus hash."""
         self._report.close()
         kept = {name: value for name, value in self._manifest.items() if name not in _OF_WRITER} | (facts or {})
-        corpus = self._writer.close(facts=kept)
+        # How the vectors are searched was chosen when there were few, or by somebody: more of them change only the first.
+        chosen = self._manifest.get("vectors", "flat")
+        corpus = self._writer.close(facts=kept, kind=None if chosen == "flat" else chosen)
         self.counts.embedded = self._writer.embedded
         self._lock.release()
         return corpus
@@ -189,7 +198,7 @@ class Adder:
         self._writer.commit()
 
 
-_OF_WRITER = ("format", "corpus", "embedder", "passages", "rows", "dimensions", "files")
+_OF_WRITER = ("format", "corpus", "embedder", "passages", "rows", "dimensions", "vectors", "files")
 
 
 def add_documents(

