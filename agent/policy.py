@@ -59,7 +59,7 @@ def decide(
             if audience == "clinician" and _asks_in_general(here):
                 break
             return _crisis(rule, language, country)
-    reads_like = readings.crisis(shares)
+    reads_like = readings.crisis(shares, emergency=triage.level == "emergency")
     if reads_like and not (audience == "clinician" and _asks_in_general(here)):
         return _read_crisis(reads_like, language, country, about_other=triage.facts.subject == "other")
     if continued := _continued(here, message, before, language, country):

@@ -23,10 +23,11 @@ CRISES = (
 REFUSALS = ("refuse_conduct", "refuse_harmful", "refuse_crime", "refuse_forgery", "refuse_privacy")
 LABELS = (MET, *CRISES, *REFUSALS)
 """Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
-CRISIS, REFUSAL, ELSEWHERE = 0.3, 0.65, 0.94
+CRISIS, REFUSAL, ELSEWHERE = 0.3, 0.6, 0.94
 """Least summed probability of a crisis, of a request to decline that names health or care, and of another ("how do I pick
 the lock of my shed"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others
 that are for tuning."""
+IN_EMERGENCY = 0.5
 _KINDS = {
     "plan": "suicide_now", "ideation": "suicide_thought", "friend": "suicide_other", "overdose": "overdose",
     "self_harm": "self_harm", "harm_others": "harm_others", "abuse": "abuse", "postpartum": "postpartum", "eating": "eating",
@@ -49,9 +50,10 @@ def shares(message: SafeText, embedder: Embedder) -> Mapping[str, float]:
     return model.read(text, embedder.query(text))
 
 
-def crisis(given: Mapping[str, float]) -> str:
-    """The crisis a message reads like, or ""."""
-    return _likeliest(given, CRISES, CRISIS)
+def crisis(given: Mapping[str, float], *, emergency: bool = False) -> str:
+    """The crisis a message reads like, or "". `emergency`: whether an ambulance is called anyway; then it must be the likelier
+    reading, for who finds somebody without breath needs to hear first what to do."""
+    return _likeliest(given, CRISES, IN_EMERGENCY if emergency else CRISIS)
 
 
 def refusal(given: Mapping[str, float], *, of_health: bool = True) -> str:

@@ -23,7 +23,10 @@ LEVELS: tuple[Level, ...] = ("self_care", "routine", "urgent", "emergency", "unc
 """What it tells apart: the four levels, mildest first, and that too little was told to choose."""
 # The least probability at which an emergency, something urgent or worse, something routine or worse, and too little to
 # choose are read. Chosen on the validation split (`python -m evals.bench_safety --split validation --curve`).
-EMERGENCY, URGENT, ROUTINE, UNCLEAR = 0.3, 0.5, 0.5, 0.6
+EMERGENCY, URGENT, ROUTINE, UNCLEAR = 0.25, 0.5, 0.5, 0.6
+NO_SYMPTOM = 0.1
+"""More than `EMERGENCY` by this where rules know no symptom in a message: the reader learned from too few plain questions about
+medicines, and found one in twenty an emergency. Chosen on that split and on the tuned half of the patients' questions."""
 _SHORT = 9
 """Words below which a message is read together with the ones before it: "yes, since this morning" says little alone."""
 _EARLIER = 3
@@ -112,11 +115,13 @@ def _bands(facts: Facts) -> set[str]:
 def settle(triage: Triage, shares: Mapping[str, float], *, emergency: float = EMERGENCY) -> Level:
     """The level after the learned reader, never under `triage.floor`; a question that rules ask stays open.
 
-    `emergency`: the least probability of one. A message without a symptom that rules know ("is that a narcotic?") is
-    never found unclear: it says little, and yet there is nothing to ask back about. Nor is one whose symptom alone is
-    urgent ("my throat is closing"): in few words the reader finds too little said, and the rules know better.
+    `emergency`: the least probability of one where rules know a symptom; without one ("can I take both?") it takes
+    more. A message without a symptom that rules know ("is that a narcotic?") is never found unclear: it says
+    little, and yet there is nothing to ask back about. Nor is one whose symptom alone is urgent ("my throat is
+    closing"): in few words the reader finds too little said, and the rules know better.
     """
-    if triage.floor == "emergency" or shares["emergency"] >= emergency:
+    least = emergency if triage.has_symptom else emergency + NO_SYMPTOM
+    if triage.floor == "emergency" or shares["emergency"] >= least:
         return "emergency"
     if triage.floor == "urgent" or triage.level == "unclear":
         return triage.level

@@ -48,7 +48,7 @@ from retrieval.types import Filters
 # When nothing that the model wrote could be verified, or no sentence speaks to what was asked, a passage may be quoted
 # only if it is this relevant (and nearly as relevant as the best), and only if no word of the question is foreign to the
 # library: a model that found nothing to say is a sign that the passages do not bear on the question.
-_SURE, _QUOTED = 0.6, 0.85
+_SURE, _QUOTED = 0.5, 0.85
 
 
 def run_turn(
@@ -158,6 +158,10 @@ def run_turn(
     sure = best >= _SURE and not foreign
     if policy.caution:
         yield from respond.note(spoken, policy.caution)
+    # Old advice is shown, never as the answer: what is current was not found.
+    only_old = all(passage.superseded_by for passage in passages)
+    if only_old:
+        yield from respond.note(spoken, say(language, "only_superseded"))
     if passages[0].superseded_by:
         yield from respond.note(spoken, compose.out_of_date(passages[0], language=language))
     yield from respond.answer(
@@ -170,6 +174,8 @@ def run_turn(
     if spoken.first_sentence is not None:
         clock.times["first_sentence"] = spoken.first_sentence - clock.began
     kind: Kind = "answer"
+    if only_old:
+        kind = "not_found"
     if spoken.declined:
         kind = "not_found"
         yield from respond.note(spoken, say(language, "not_found", count=found.searched))
@@ -197,6 +203,7 @@ def run_turn(
 
     # 8. Audit, and the answer.
     missing = say(language, "not_found", count=found.searched) if spoken.declined else spoken.nearest
+    missing = missing or (say(language, "only_superseded") if only_old else "")
     if foreign and not spoken.declined:
         missing = say(language, "not_found_words", words=say(language, "comma").join(foreign))
         yield from respond.note(spoken, missing)

@@ -158,7 +158,7 @@ def _curve(embedder: Embedder, split: Split) -> None:
         shares = model.read(safe.text, embedder.query(safe.text), refine.named(ruled))
         if case.own_words:
             told.append((case, ruled, shares))
-    for least in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.1):
+    for least in (0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.1):
         levels = [(case, refine.settle(ruled, shares, emergency=least)) for case, ruled, shares in told]
         print(f"least probability {least}" if least <= 1 else "never raised to an emergency")
         _line("  emergencies found", [level == "emergency" for case, level in levels if _must(case)])

@@ -21,7 +21,7 @@ HEAVY = frozenset({
 # A model written in torch is torch from its first line; only functions import it.
 IN_TORCH = ("finetune.encoder",)
 # Where words go to a terminal: the command line, and scripts that `make` runs by hand.
-MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_", "finetune.classifier", "finetune.reader")
+MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_", "finetune.classifier", "finetune.reader", "finetune.search")
 MAY_REDACT = ("agent.privacy", "agent.identifiers")
 _LATER = re.compile(rf"((?:{'|'.join(LAYERS)})(?:\.\w+)+):\w+")
 

@@ -18,6 +18,8 @@ from agent.session import answer_messages, as_row, new_state
 from agent.turn import run_turn
 from agent.types import Cited, Done, Sentence, Status, Urgency
 from knowledge.errors import EngineError, InputError, StoreError
+from knowledge.types import Document, Section
+from retrieval import index as index_module
 
 COLD = "I've had a runny nose and a sore throat for two days, I'm 30, no fever. Do I need antibiotics?"
 
@@ -204,6 +206,11 @@ def test_a_stop_ends_the_writing_and_keeps_what_was_verified(base):
     assert _done(events).answer.citations
 
 
+@pytest.mark.parametrize("text", ["he is not breathing and his lips are blue", "他没有呼吸了，嘴唇发紫", "found my husband on the floor not responding"])
+def test_who_finds_somebody_without_breath_hears_what_to_do_and_no_crisis_line(base, text):
+    assert _done(_events(base, text)).answer.kind == "emergency"
+
+
 class _Broken(AuditLog):
     def append(self, kind, payload, *, conversation):
         raise StoreError("the disk is full")
@@ -296,6 +303,21 @@ def test_a_malformed_conversation_is_refused(base, messages, said):
         answer_messages(base, messages)
 
 
+def test_only_superseded_pages_are_not_found_and_shown_as_out_of_date(base, tmp_path):
+    def page(name, year, supersedes=()):
+        text = "For quinsy in adults drain the abscess and give penicillin with metronidazole."
+        return Document(id=name, title="Quinsy in adults", language="en", audience="clinician", published=year, sources=(),
+                        sections=(Section(("Treatment",), f"{text} Edition of {year}."),), supersedes=supersedes)  # fmt: skip
+
+    newer = replace(page("new", "2024", ("old",)), language="zh")
+    index = index_module.build([page("old", "2014"), newer], embedder=base.embedder, out=tmp_path / "index")
+    agent = replace(base, index=index)
+    answer = _done(_events(agent, "treatment of quinsy in adults", new_state(agent.settings, audience="clinician"))).answer
+    assert answer.kind == "not_found" and answer.not_found == "I found no current page on this, only one that has been replaced."
+    assert answer.not_found in answer.text and "**Out of date:** “Quinsy in adults” (2014)" in answer.text
+    assert [citation.document for citation in answer.citations] == ["old"] and answer.citations[0].superseded_by
+
+
 def test_a_guideline_is_for_the_doctor_and_says_when_it_is_out_of_date(base):
     question = "First-line antibiotic for low-severity community acquired pneumonia in the UK, penicillin allergy?"
     agent = _agent(base, "Doxycycline 200 mg loading dose then 100 mg OD [1].")
@@ -304,6 +326,7 @@ def test_a_guideline_is_for_the_doctor_and_says_when_it_is_out_of_date(base):
     assert cited and cited[0].jurisdiction == ("GB",) and "MIT" in cited[0].licence
     assert cited[0].url.startswith("https://doi.org/") and cited[0].superseded_by
     assert "Out of date" in answer.text and cited[0].superseded_by in answer.text
+    assert all(citation.superseded_by for citation in answer.citations) == (answer.kind == "not_found")
     wrong = _agent(base, "Amoxicillin 500 mg TDS orally for 5 days [1].")
     refused = _done(_events(wrong, question, new_state(agent.settings, audience="clinician"))).answer
     assert "Amoxicillin 500 mg" not in refused.text
