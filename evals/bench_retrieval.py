@@ -311,6 +311,7 @@ def _made_index(folder: Path, sentences: Sequence[str], size: int, embedder: Emb
             waiting.extend(next(blocks)[::-1])
         return waiting.pop()
 
+    folder.mkdir()
     writer = index_module.Writer(folder, embedder=embedder, known=vector)
     for number in range(size):
         text = ". ".join(order.choices(sentences, k=5))

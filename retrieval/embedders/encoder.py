@@ -93,9 +93,9 @@ class _Half:
         options.intra_op_num_threads = min(8, len(os.sched_getaffinity(0)))
         # A thread that spins while it waits takes the core from the other program on it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_external_initializers(
-            list(named), [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in named.values()]
-        )
+        # Kept: the session reads what it did not repack from where it lies.
+        self._weights = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in named.values()]
+        options.add_external_initializers(list(named), self._weights)
         self._session: Any = onnxruntime.InferenceSession(
             graph.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
