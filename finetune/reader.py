@@ -23,6 +23,7 @@ from agent import adapted, readings, refine
 from agent.config import load as load_settings
 from agent.privacy import redact_once
 from evals.casebank import Split, policy_cases, triage_cases
+from finetune import checkpoint
 from retrieval.embedders.encoder import VERSION, weights
 
 RECIPE = Path(__file__).parent / "recipes" / "reader.toml"
@@ -90,7 +91,7 @@ def main() -> int:
     )
     work = load_settings().home / "finetune" / "reader.pt"
     parts = {"encoder": encoder, "heads": heads, "optimiser": optimiser, "schedule": schedule}
-    first = _resumed(work, parts, recipe)
+    first = checkpoint.resume(work, recipe, parts)
     for epoch in range(first, recipe["stop_after"]):
         order = random.Random(recipe["seed"] + epoch)
         for batch in tqdm(list(_batches(train, recipe["batch"], order)), desc=f"epoch {epoch + 1}", disable=None):
@@ -110,8 +111,7 @@ def main() -> int:
             optimiser.step()
             optimiser.zero_grad()
             schedule.step()
-        work.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"epoch": epoch + 1, "recipe": recipe, **{n: p.state_dict() for n, p in parts.items()}}, work)
+        checkpoint.keep(work, epoch + 1, recipe, parts)
         print(f"epoch {epoch + 1}: {_measured(encoder, heads, held, mean, scale)}", flush=True)
     write(encoder, heads, mean, scale, recipe=recipe)
     return 0
@@ -188,20 +188,6 @@ def _measured(encoder: Any, heads: Any, held: Sequence[Example], mean: Any, scal
         right = (wanted[np.arange(len(held)), shares.argmax(1)] > 0)[own]
         parts.append(f"{task} loss {-np.log(np.maximum(given, 1e-9)).mean():.3f}, accepted {right.sum()}/{own.sum()}")
     return "; ".join(parts)
-
-
-def _resumed(work: Path, parts: dict[str, Any], recipe: dict[str, Any]) -> int:
-    """The epoch to go on with: an earlier run of the same recipe is taken up where it stopped."""
-    import torch
-
-    if not work.is_file():
-        return 0
-    saved = torch.load(work, weights_only=True)
-    if saved["recipe"] != recipe:
-        return 0
-    for name, part in parts.items():
-        part.load_state_dict(saved[name])
-    return int(saved["epoch"])
 
 
 def write(

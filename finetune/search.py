@@ -21,6 +21,7 @@ import numpy as np
 
 from agent.config import load as load_settings
 from evals.corpora import medquad
+from finetune import checkpoint
 from finetune import pairs as data
 from finetune.pairs import Pair
 from retrieval.embedders.encoder import TAUGHT, VERSION, weights
@@ -51,7 +52,7 @@ def main() -> int:
     )
     work = load_settings().home / "finetune" / "search.pt"
     parts = {"encoder": encoder, "optimiser": optimiser, "schedule": schedule}
-    first = _resumed(work, parts, recipe)
+    first = checkpoint.resume(work, recipe, parts)
     batches = _batches(train, recipe["batch"], recipe["seed"])
     for step in tqdm(range(steps), desc="search", disable=None):
         batch = next(batches)
@@ -72,8 +73,7 @@ def main() -> int:
         optimiser.zero_grad()
         schedule.step()
         if (step + 1) % _KEPT_EVERY == 0 or step + 1 == steps:
-            work.parent.mkdir(parents=True, exist_ok=True)
-            torch.save({"step": step + 1, "recipe": recipe, **{n: p.state_dict() for n, p in parts.items()}}, work)
+            checkpoint.keep(work, step + 1, recipe, parts)
             print(f"step {step + 1}: {_measured(encoder, held, file.tokenizer)}", flush=True)
     write(encoder, recipe)
     return 0
@@ -180,20 +180,6 @@ def _vectors(encoder: Any, rows: Sequence[Sequence[int]]) -> Any:
             places = order[start : start + 64]
             made[places] = encoder(padded([rows[place] for place in places], encoder.pad)).float().numpy()
     return made
-
-
-def _resumed(work: Path, parts: dict[str, Any], recipe: dict[str, Any]) -> int:
-    """The step to go on with: an earlier run of the same recipe is taken up where it stopped."""
-    import torch
-
-    if not work.is_file():
-        return 0
-    saved = torch.load(work, weights_only=True)
-    if saved["recipe"] != recipe:
-        return 0
-    for name, part in parts.items():
-        part.load_state_dict(saved[name])
-    return int(saved["step"])
 
 
 def write(encoder: Any, recipe: dict[str, Any], *, path: Path = TAUGHT) -> None:

