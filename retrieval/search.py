@@ -21,7 +21,7 @@ from retrieval.types import Embedder, Filters, Hit, Mode, SearchResult, Vectors
 # the country it names. The first two were chosen on the held-out mails and a quarter of cpgQA (docs/retrieval.md), the others
 # by hand: no set has titles or countries to tune on.
 WEIGHTS: Mapping[str, float] = {"dense": 1.0, "bm25": 0.5, "meant": 1.2, "names": 0.6, "prefer": 0.4}
-# How much a word of another name of what was named counts beside the question's own words (`make bench-fusion`).
+# How much a word of another name of what was named counts beside the question's own words (chosen on LiveQA's even half).
 TERMS = 0.3
 _DEPTH = 100
 _NAMED = 60

@@ -130,11 +130,13 @@ class MilvusVectors:
         return sorted(kept, key=lambda pair: (-pair[1], pair[0]))
 
     def rows(self, rows: Sequence[int]) -> Vectors:
-        """Vectors by row, shape (len(rows), dimensions). Raises IndexFault where the collection lacks one."""
+        """Vectors by row, shape (len(rows), dimensions); zeros, near nothing, where a push has since taken one away."""
         found = self._collection.vectors(rows)
-        if missing := [row for row in rows if int(row) not in found]:
-            raise IndexFault(f"{self._collection.name} has no row {missing[0]}", remedy=_PUSH)
-        return np.stack([found[int(row)] for row in rows]) if rows else np.empty((0, self.shape[1]), np.float32)
+        made = np.zeros((len(rows), self.shape[1]), np.float32)
+        for place, row in enumerate(rows):
+            if int(row) in found:
+                made[place] = found[int(row)]
+        return made
 
 
 class Collection:
