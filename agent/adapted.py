@@ -64,5 +64,5 @@ class Adapted:
 
 @cache
 def adapted() -> Adapted:
-    """The one reader of a process; it takes a tenth of a second to open."""
+    """The one reader of a process."""
     return Adapted()

