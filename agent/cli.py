@@ -16,12 +16,14 @@ from knowledge.errors import AnamnesisError
 COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("agent.commands:ask", "Answer one question, or a file of them."),
     "audit": ("agent.commands:audit", "Verify, export or erase the audit record."),
+    "calculate": ("agent.calculate_command:calculate", "Clinical scores and formulas, from values or a note."),
     "chat": ("agent.commands:chat", "Talk in the terminal."),
     "knowledge": ("knowledge.cli:knowledge", "Build, list and check what the agent knows."),
     "models": ("agent.commands:models", "List and fetch model weights."),
     "redact": ("agent.commands:redact", "Replace identifiers in a text, or a file of them."),
     "search": ("retrieval.cli:search", "Search the passages, once or for a file of queries."),
     "serve": ("agent.commands:serve", "Open the chat on this machine's loopback address."),
+    "summary": ("agent.summary_command:summary", "One page of a conversation to take to a doctor."),
     "triage": ("agent.commands:triage", "The urgency of one text, or a file of them."),
 }
 

@@ -108,6 +108,14 @@ def clarify_text(questions: tuple[str, ...], *, language: Language) -> str:
     return "\n\n".join((say(language, "intake_intro"), asked, say(language, "intake_outro")))
 
 
+def also_ask(questions: tuple[str, ...], *, language: Language) -> str:
+    """Questions put beside an answer: what would change it. Nothing where there are none."""
+    if not questions:
+        return ""
+    asked = "\n".join(f"- {question}" for question in questions)
+    return f"{say(language, 'also_ask')}\n\n{asked}"
+
+
 def place_of(state: ConversationState, default: str) -> str:
     """The person's place: what they set, else the installation's setting, else unknown."""
     return state.country or default

@@ -54,6 +54,8 @@ _DOES = _words(
     "stand bear weight keep tolerate finish sleep be get make sit lie touch manage"
 )
 """After "can", these make a note of what somebody can do ("can walk") and no question."""
+_LEAVES_OFF = _words("stop miss skip quit run ran come came forgot forget forgotten 停 断 漏 忘")
+"""Stems of the verbs by which a medicine is left off."""
 _OPENINGS = _words("so and but ok okay also hi hello hey doctor please well oh just thanks then yes no right alright")
 
 
@@ -88,8 +90,15 @@ class Context:
         self._clauses = _runs([token.clause for token in tokens])
         self._sentences = _runs([token.sentence for token in tokens])
         off = {i for match in cues.get("neg_not", ()) for i in range(match.first, match.last)}
+        plain = self._denials(cues, "plain", "plain_not")
+        undone = [(place, match) for place, match in self._denials(cues, "undone") if not self._no_more(match)]
+        self._plain = {place for place, _ in plain}
+        kept = self._denials(cues, "kept")
+        self._kept = {i for _, match in kept for i in range(match.first, match.last) if tokens[i].stem in _LEAVES_OFF}
+        off -= self._plain
         self._breaks = {match.first for match in cues.get("break", ())}
-        self._stops = self._breaks | {match.first for match in cues.get("turn", ())}
+        spanned = {i for place, match in plain for i in range(place, match.last)}
+        self._stops = self._breaks | ({match.first for match in cues.get("turn", ())} - spanned)
         self._now = {match.first for match in cues.get("now", ())}
         denying = {
             i
@@ -98,9 +107,11 @@ class Context:
             for i in range(match.first, match.last)
             if i not in off
         }
-        self._inner = denying
-        self.negators = denying - cores
+        self._inner = denying | {place for place, _ in undone}
+        self.negators = (denying - cores) | self._plain
         self._negated = [False] * size
+        for i in spanned | {i for _, match in undone for i in range(match.first, match.last)}:
+            self._negated[i] = True
         for name in ("neg", "neg_near", "deny"):
             for match in cues.get(name, ()):
                 if match.first in self.negators:
@@ -108,6 +119,9 @@ class Context:
         for match in cues.get("neg_after", ()):
             if match.first not in off and match.first not in cores:
                 self._deny_backwards(match)
+        for place, match in kept:
+            for i in range(place + 1, match.last):
+                self._negated[i] = i in self._kept
         self._sound = [False] * size
         doubted = {match.last for match in cues.get("sound_not", ())}
         for match in cues.get("sound", ()):
@@ -144,7 +158,9 @@ class Context:
         first = match.first
         mine = any(place in self._mine for place in range(first - 2, first + 1))
         return State(
-            negated=self._negated[first] or any(i in self._inner for i in match.inside),
+            negated=self._negated[first]
+            or any(i in self._inner for i in match.inside)
+            or any(i in self._plain or i in self._kept for i in range(first, match.last) if i not in match.inside),
             sound=self._sound[first],
             past=self._past[first],
             hypothetical=self._unreal[first]
@@ -166,6 +182,25 @@ class Context:
     def sentence(self, place: int) -> tuple[int, int]:
         """First token and end of the sentence that holds a token."""
         return self._sentences[place]
+
+    def _denials(self, cues: Mapping[str, Sequence[Match]], name: str, but: str = "") -> list[tuple[int, Match]]:
+        """Denials told in words that elsewhere are a complaint of something missing, each with the place of its negator.
+
+        `but` names what takes one back, where it covers that place.
+        """
+        signs = {i for cue in ("neg", "neg_near", "deny") for m in cues.get(cue, ()) for i in range(m.first, m.last)}
+        doubted = {i for match in cues.get(but, ()) for i in range(match.first, match.last)}
+        found = []
+        for match in cues.get(name, ()):
+            place = next((i for i in range(match.first, match.last) if i in signs), None)
+            if place is not None and place not in doubted:
+                found.append((place, match))
+        return found
+
+    def _no_more(self, match: Match) -> bool:
+        """Whether what matched is said to have ended ("不喝酒了"), and so was once."""
+        end = match.last
+        return end < len(self._tokens) and self._tokens[end].raw == "了" and end < self._clauses[match.first][1]
 
     def _spread_negation(self, match: Match, *, near: bool, deny: bool) -> None:
         tokens, (_, end) = self._tokens, self._clauses[match.last - 1]

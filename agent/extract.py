@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agent.verify import WEAK
+from agent import allergy
+from agent.agree import WEAK
+from agent.types import Facts, Language
+from agent.whom import fits
 from knowledge.chunk import sentences, units
 from knowledge.types import Passage
 from retrieval.tokenize import tokens
@@ -31,6 +34,20 @@ def speaks_to(query: str, passages: Sequence[Passage]) -> bool:
     named = {word for passage in passages for name in (passage.title, *passage.synonyms) for word in tokens(name)}
     beyond = set(tokens(query)) - named - WEAK
     return not beyond or any(beyond & set(tokens(f"{passage.heading} {passage.text}")) for passage in passages)
+
+
+def own_words(
+    question: str, passages: Sequence[Passage], facts: Facts, language: Language, *, most: int = 4
+) -> tuple[Extract, ...]:
+    """The passages' sentences that bear on a question and may be said to this person: of their age, and nothing that they
+    said to be allergic to."""
+    forbidden = allergy.said_of(question)
+    return extract(
+        question,
+        passages,
+        most=most,
+        keep=lambda text: fits(text, facts, language) and not allergy.offers(text, forbidden),
+    )
 
 
 def extract(

@@ -8,7 +8,8 @@ from typing import Literal
 
 from agent.ages import age as age_of
 from agent.ages import ages_told
-from agent.pregnancy import POSTPARTUM, pregnancy
+from agent.pregnancy import postpartum as after_birth
+from agent.pregnancy import pregnancy
 from agent.quantities import HOURS, NUM, NUM_ZH, UNIT_ZH, value
 from agent.quantities import unit as unit_of
 from agent.tokens import simplified
@@ -32,6 +33,8 @@ _DURATION_ZH = re.compile(
     NUM_ZH + r"\s?(?:多|来)?个?多?(?:半)?(分钟|小时|钟头|天|日|周|星期|礼拜|个月|月|年)(?:多|半)?(?!大|"
     r"龄|岁|前出生|份|前的?(?:手术|检查|体检|打|接种))"
 )
+_OFTEN = re.compile(r"(?:times|once|twice|thrice|per|each|tablets|pills|cups|glasses|pints|units|drinks|mg|ml) $")
+"""Before "a day" and the like: how often or how much, and not how long."""
 _ORDINAL = re.compile(
     r"\b(first|second|third|fourth|fifth|sixth|seventh|\d(?:st|nd|rd|th)) (day|night|week)|\bday (\d)"
     r"\b|第([一二三四五六七])(天|周)"
@@ -115,7 +118,7 @@ def read_facts(texts: Sequence[SafeText], language: Language, findings: Iterable
         now, at = pregnancy(text)
         pregnant = now if now is not None else pregnant
         weeks = at if at is not None else weeks
-        postpartum = postpartum or bool(POSTPARTUM.search(text))
+        postpartum = postpartum or after_birth(text)
         sex = _sex(text) or sex
         lasted = _duration(text)
         duration = lasted if lasted is not None else duration
@@ -188,7 +191,8 @@ def _duration(text: str) -> float | None:
     for pattern, units in ((_DURATION_EN, None), (_DURATION_ZH, UNIT_ZH)):
         for match in pattern.finditer(text):
             number = value(match.group(1))
-            if text[max(0, match.start() - 4) : match.start()].endswith("not ") or match.start(1) in ages:
+            before = text[max(0, match.start() - 12) : match.start()]
+            if before.endswith("not ") or match.start(1) in ages or _OFTEN.search(before):
                 continue
             unit = unit_of(match.group(2)) if units is None else units[match.group(2)]
             around = text[max(0, match.start() - 14) : match.end() + 14]

@@ -13,7 +13,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from agent import intents, readings
+from agent.beliefs import Belief
 from agent.intents import Reading, Rule
+from agent.messages import say
 from agent.types import Audience, Language, Policy, SafeText, Triage
 from knowledge import places
 
@@ -76,6 +78,22 @@ def decide(
             if intents.matches(rule, here):
                 return Policy("out_of_scope", rule.id, text=_text(rule.text, language))
     return _cautions(message, here, before, language, country, audience)
+
+
+def corrected(policy: Policy, belief: Belief | None, language: Language) -> Policy:
+    """The policy with a false belief's correction in front of the answer, where no rule of ours corrected it already."""
+    if belief is None or policy.kind is not None or policy.rule.startswith("premise-"):
+        return policy
+    said = say(
+        language,
+        "belief",
+        correction=belief.correction[language],
+        source=belief.organisation,
+        year=belief.year,
+        url=belief.url,
+    )
+    rule = f"belief-{belief.id}" if policy.rule == "none" else policy.rule
+    return replace(policy, rule=rule, caution="\n\n".join(filter(None, (policy.caution, said))))
 
 
 def _crisis(rule: Rule, language: Language, country: str) -> Policy:

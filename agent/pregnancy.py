@@ -77,13 +77,23 @@ _MONTHS_PREGNANT = re.compile(
     r"(\d{1,2}|two|three|four|five|six|seven|eight|nine) months? pregnant|怀孕(?:快)?([一二三四五六七八九\d]{1,2})"
     r"个多?月|孕([一二三四五六七八九\d])个?月"
 )
-POSTPARTUM = re.compile(
+_POSTPARTUM = re.compile(
     r"\bpost[\s-]?part|\bpost[\s-]?natal|\bafter (?:giving birth|the birth|my (?:c-?section|"
     r"delivery))|\b(?:gave birth|had (?:my|a|the|our) baby|had a c-?section)\b(?! \d+ (?:years|"
     r"yrs))|\b(?:since|after) (?:the |my )?(?:birth|delivery)\b"
     r"|\bweeks? after (?:birth|delivery|having)|产后|坐月子|刚生完|生完孩子|"
     r"剖腹产后|剖宫产后|分娩后|生了(?:孩子|宝宝)|顺产后|刚生了?(?:孩子|宝宝)"
 )
+_NOT_POSTPARTUM = re.compile(
+    r"(?:\bnot|n'?t|\bnever|\bno longer)(?: (?:yet|ever|just|recently|currently|been|in the))? (?:post[\s-]?(?:part|nat)\w*"
+    r"|given birth|give birth|had (?:my|a|the|our) (?:baby|c-?section)|have (?:my|a|the|our) baby|after (?:giving birth|the birth))"
+    r"|(?:不是|没有|没|并非|并不是|未|尚未|非|不在|不处于)(?:刚|在|处于)?(?:产后|坐月子|刚?生完|分娩后|生了|剖[腹宫]产后|顺产后)"
+)
+
+
+def postpartum(text: str) -> bool:
+    """Whether a message says that somebody has just given birth. `text` in lower case, simplified characters."""
+    return bool(_POSTPARTUM.search(_NOT_POSTPARTUM.sub(" ", text)))
 
 
 def pregnancy(text: str) -> tuple[bool | None, int | None]:

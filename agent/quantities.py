@@ -26,7 +26,8 @@ _DIGITS_ZH = {
     "几": 3,
 }
 
-NUM = r"(\d{1,3}(?:\.\d)?|" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")"
+# No unit of one letter goes with a number in words: "and" is not "an d", one day.
+NUM = r"(\d{1,3}(?:\.\d)?|(?:" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")(?!\s?[a-z]\b))"
 NUM_ZH = r"(\d{1,3}(?:\.\d)?|[零一二两三四五六七八九十百几半]{1,4})"
 UNIT = r"(minutes?|mins?|hours?|hrs?|days?|weeks?|wks?|fortnight|months?|mths?|mos?|years?|yrs?|yo)"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from agent.corrections import is_correction, mended, without
 from agent.types import Facts, Language
 from retrieval.tokenize import tokens
 
@@ -37,7 +38,10 @@ def standalone(message: str, earlier: Sequence[str], *, topic: str, language: La
 
     `earlier` are the person's own earlier messages, oldest first; `topic` the title of the last page cited.
     """
-    query = salient(message, most=most)
+    # What was corrected changes whom the answer is for, not what was asked.
+    if is_correction(message) and (told := mended((*earlier, message))):
+        message, earlier = told[-1], told[:-1]
+    query = salient(without(message) or message, most=most)
     own = tokens(query)
     if not earlier or not leans(query, language) or len(own) > _LONG or (topic and set(tokens(topic)) & set(own)):
         return query

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from agent import allergy, extract, generate, verify
+from agent.config import Settings
 from agent.messages import say
 from agent.safetynet import signs
 from agent.types import Audience, Cancel, ChatModel, Citation, Cited, Claim, Facts, Language, Sentence, Status
@@ -16,6 +17,8 @@ from knowledge.types import Passage
 
 # Fewer verified sentences than this is too little of an answer: the sources' own sentences are added.
 _ENOUGH = 1
+# And with fewer than this there is room for what else the sources say to the question.
+_FULL = 5
 _MOST = 6
 
 
@@ -38,24 +41,26 @@ class Spoken:
 Speech = Generator[Sentence | Cited | Status, None, None]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is answered, from what, for whom.
+
+    `quotable` passages may be quoted where the model gives nothing; those of `closest` are shown as the nearest where no
+    sentence answers. `strict`: the question told of no symptom, so a passage must speak to what was asked of its subject.
+    """
+
+    question: str
+    passages: tuple[Passage, ...]
+    language: Language
+    audience: Audience
+    facts: Facts
+    quotable: tuple[Passage, ...]
+    closest: tuple[Passage, ...]
+    strict: bool
+
+
 def answer(
-    spoken: Spoken,
-    question: str,
-    passages: Sequence[Passage],
-    *,
-    model: ChatModel | None,
-    language: Language,
-    audience: Audience,
-    budget: int,
-    max_tokens: int,
-    min_support: float,
-    temperature: float,
-    seed: int,
-    cancel: Cancel | None,
-    facts: Facts,
-    quotable: Sequence[Passage],
-    closest: Sequence[Passage],
-    strict: bool,
+    spoken: Spoken, asked: Asked, *, model: ChatModel | None, settings: Settings, cancel: Cancel | None
 ) -> Speech:
     """Speak the answer into `spoken`, yielding each verified sentence with its citations before it.
 
@@ -65,34 +70,59 @@ def answer(
     and those of `closest` are shown as the nearest. Where there is none, nothing is said and `spoken` is `declined`.
     """
     began = perf_counter()
+    passages: Sequence[Passage] = asked.passages
     if model is not None:
-        shown = generate.fit(passages, question, model=model, budget=budget)
-        yield from _written(
-            spoken, question, shown, model=model, language=language, audience=audience, max_tokens=max_tokens,
-            min_support=min_support, temperature=temperature, seed=seed, cancel=cancel, facts=facts,
-        )  # fmt: skip
-        passages = shown
+        passages = generate.fit(passages, asked.question, model=model, budget=settings.passage_tokens)
+        yield from _written(spoken, asked, passages, model=model, settings=settings, cancel=cancel)
     spoken.timings["generation"] = perf_counter() - began - spoken.timings.get("verification", 0.0)
     stopped = cancel is not None and cancel.is_set()
-    if sum(claim.supported for claim in spoken.claims) >= _ENOUGH or stopped:
+    told = [claim.quote for claim in spoken.claims if claim.supported]
+    if stopped:
         return
     began = perf_counter()
-    quotable = quotable or (tuple(passages) if spoken.fault else ())
-    lead = say(language, "model_failed" if spoken.fault else "quoted_only")
-    if spoken.declined or (strict and not extract.speaks_to(question, quotable)):
-        quotable = closest
-        lead = spoken.nearest = say(language, "closest", title=closest[0].title) if closest else ""
-    forbidden = allergy.said_of(question)
-    found = extract.extract(
-        question, quotable, keep=lambda text: fits(text, facts, language) and not allergy.offers(text, forbidden)
-    )
+    if len(told) >= _ENOUGH:
+        yield from _more(spoken, asked, told)
+        spoken.timings["extraction"] = perf_counter() - began
+        return
+    quotable = asked.quotable or (tuple(passages) if spoken.fault else ())
+    lead = say(asked.language, "model_failed" if spoken.fault else "quoted_only")
+    if spoken.declined or (asked.strict and not extract.speaks_to(asked.question, quotable)):
+        quotable = asked.closest
+        lead = spoken.nearest = say(asked.language, "closest", title=quotable[0].title) if quotable else ""
+    found = extract.own_words(asked.question, quotable, asked.facts, asked.language)
     spoken.declined = not found
     if found:
         spoken.route = "extractive"
         yield _add(spoken, lead, start="\n\n")
         for item in found:
-            yield from _cite(spoken, item.text, quotable[item.passage], item.text, start="\n- ")
+            yield from bullet(spoken, item.text, quotable[item.passage])
     spoken.timings["extraction"] = perf_counter() - began
+
+
+def _more(spoken: Spoken, asked: Asked, told: Sequence[str]) -> Speech:
+    """Where the model said little: what else the passages say to the question, in their own sentences."""
+    wanted = _FULL - len(told)
+    if wanted <= 0 or not asked.quotable:
+        return
+    found = [
+        item
+        for item in extract.own_words(asked.question, asked.quotable, asked.facts, asked.language, most=_FULL)
+        if not any(item.text in quote or quote in item.text for quote in told)
+    ]
+    if found:
+        yield _add(spoken, say(asked.language, "more_from_sources"), start="\n\n")
+        for item in found[:wanted]:
+            yield from bullet(spoken, item.text, asked.quotable[item.passage])
+
+
+def heading(spoken: Spoken, text: str) -> Speech:
+    """Speak a heading of a part."""
+    yield _add(spoken, f"**{text}**", start="\n\n")
+
+
+def bullet(spoken: Spoken, text: str, passage: Passage) -> Speech:
+    """Speak a sentence of a passage, with its key, on a line of its own."""
+    yield from _cite(spoken, text, passage, text, start="\n- ")
 
 
 def safety_net(
@@ -101,9 +131,9 @@ def safety_net(
     """Speak the cited page's own signs for getting help."""
     found = signs(document, passages, language, facts=facts)
     if found:
-        yield _add(spoken, f"**{say(language, 'safety_heading')}**", start="\n\n")
+        yield from heading(spoken, say(language, "safety_heading"))
         for sign in found:
-            yield from _cite(spoken, sign.text, sign.passage, sign.text, start="\n- ")
+            yield from bullet(spoken, sign.text, sign.passage)
 
 
 def note(spoken: Spoken, text: str) -> Speech:
@@ -113,17 +143,22 @@ def note(spoken: Spoken, text: str) -> Speech:
 
 
 def _written(
-    spoken: Spoken, question: str, passages: Sequence[Passage], *, model: ChatModel, language: Language,
-    audience: Audience, max_tokens: int, min_support: float, temperature: float, seed: int, cancel: Cancel | None,
-    facts: Facts,
-) -> Speech:  # fmt: skip
+    spoken: Spoken,
+    asked: Asked,
+    passages: Sequence[Passage],
+    *,
+    model: ChatModel,
+    settings: Settings,
+    cancel: Cancel | None,
+) -> Speech:
     checking = 0.0
+    language = asked.language
     said: set[str] = set()
-    forbidden = allergy.said_of(question)
+    forbidden = allergy.said_of(asked.question)
     before = ""
     stream = generate.write(
-        question, passages, model=model, language=language, audience=audience, max_tokens=max_tokens,
-        temperature=temperature, seed=seed, cancel=cancel,
+        asked.question, passages, model=model, language=language, audience=asked.audience,
+        max_tokens=settings.max_tokens, temperature=settings.temperature, seed=settings.seed, cancel=cancel,
     )  # fmt: skip
     spoken.route = "model"
     try:
@@ -136,10 +171,10 @@ def _written(
             began = perf_counter()
             claim, keys = verify.split_keys(sentence)
             verdict = verify.check(
-                claim, _keyed_first(passages, keys), language, min_support=min_support, question=question
+                claim, _keyed_first(passages, keys), language, least=settings.min_support, question=asked.question
             )
             checking += perf_counter() - began
-            if verdict.supported and not fits(claim, facts, language):
+            if verdict.supported and not fits(claim, asked.facts, language):
                 verdict = replace(verdict, supported=False, why="it is not about a person of this age")
             if verdict.supported and allergy.offers(claim, forbidden):
                 verdict = replace(verdict, supported=False, why="it offers what the question says an allergy to")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from agent.build import Agent
 from agent.config import Settings
+from agent.history import replayed
 from agent.privacy import Redactor
 from agent.turn import run_turn
-from agent.types import Answer, Audience, ConversationState, Done, Message
+from agent.types import Answer, Audience, ConversationState, Done
 from knowledge.errors import AnamnesisError, InputError
-from retrieval.types import Embedder
 
 
 def new_state(settings: Settings, *, audience: Audience | None = None, country: str = "") -> ConversationState:
@@ -26,8 +25,8 @@ def new_state(settings: Settings, *, audience: Audience | None = None, country: 
 def answer_messages(agent: Agent, messages: Sequence[Any], *, audience: Audience = "patient") -> Answer:
     """The answer to the last of `messages` ({"role","content"}), the earlier ones taken as said.
 
-    Earlier user messages are redacted and weighed by triage; the earlier assistant messages only say how often
-    something was asked back.
+    Earlier user messages are redacted and weighed by triage; of the earlier assistant messages only the questions count, and
+    what a short reply to them means.
 
     Raises:
         InputError: no messages, an unknown role, a content that is not text, or the last is not the user's.
@@ -36,7 +35,7 @@ def answer_messages(agent: Agent, messages: Sequence[Any], *, audience: Audience
     if not checked or checked[-1][0] != "user":
         raise InputError("The last message is not the user's", expected='messages that end with {"role": "user", ...}')
     redactor = Redactor(date.today())
-    state = _replayed(new_state(agent.settings, audience=audience), checked[:-1], redactor, agent.embedder)
+    state = replayed(new_state(agent.settings, audience=audience), checked[:-1], redactor, agent.embedder)
     for event in run_turn(agent, state, checked[-1][1], redactor=redactor):
         if isinstance(event, Done):
             return event.answer
@@ -66,27 +65,6 @@ def as_row(answer: Answer) -> dict[str, Any]:
         "timings": answer.timings,
         "rules": list(answer.rules),
     }  # fmt: skip
-
-
-def _replayed(
-    state: ConversationState, messages: Sequence[tuple[str, str]], redactor: Redactor, embedder: Embedder
-) -> ConversationState:
-    from agent.language import detect
-    from agent.refine import refine
-    from agent.triage import triage
-
-    told: list[Message] = []
-    said = []
-    found, language = None, state.language
-    for role, content in messages:
-        safe = redactor.redact(content)
-        told.append(Message("user" if role == "user" else "assistant", safe.text))
-        if role == "user":
-            said.append(safe)
-            language = detect(safe.text, language)
-            ruled = triage(tuple(said), language, previous=found)
-            found = refine(ruled, said, language, embedder, previous=found)
-    return replace(state, messages=tuple(told), triage=found, language=language)
 
 
 def _checked(number: int, message: Any) -> tuple[str, str]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
-from agent import compose, readings, respond
+from agent import compose, form, history, readings, respond
+from agent.beliefs import rests_on
 from agent.build import Agent
-from agent.intake import questions_for, skips
+from agent.intake import asks_something, questions_for, skips
 from agent.language import detect
 from agent.messages import say
-from agent.policy import decide
+from agent.policy import corrected, decide
 from agent.privacy import Redactor
 from agent.prompts import prompts_hash
-from agent.query import about, fragment, standalone, unknown
-from agent.refine import refine
-from agent.relevance import bearing, relevance
+from agent.query import about, fragment, standalone
+from agent.relevance import bearing
 from agent.safetynet import answering
 from agent.triage import triage as triage_of
 from agent.types import (
@@ -43,12 +44,7 @@ from knowledge import places
 from knowledge.errors import StoreError
 from retrieval.search import search
 from retrieval.spelling import put_right
-from retrieval.types import Filters
-
-# When nothing that the model wrote could be verified, or no sentence speaks to what was asked, a passage may be quoted
-# only if it is this relevant (and nearly as relevant as the best), and only if no word of the question is foreign to the
-# library: a model that found nothing to say is a sign that the passages do not bear on the question.
-_SURE, _QUOTED = 0.5, 0.85
+from retrieval.types import Filters, Hit
 
 
 def run_turn(
@@ -71,8 +67,9 @@ def run_turn(
     # 1. Privacy: nothing below this line sees raw text.
     with clock("privacy"):
         safe = redactor.redact(message)
-        said = (*(redactor.redact(told.text) for told in state.messages if told.role == "user"), safe)
         language = detect(safe.text, state.language)
+        about_before, state = state.person, history.continued(state, safe, language)
+        said = history.heard(state, safe, language, redactor)
     # The place is what the person set or says, never what their language suggests.
     state = replace(state, country=places.named(safe.text) or state.country)
     country = compose.place_of(state, settings.country)
@@ -82,15 +79,15 @@ def run_turn(
         return
     yield Status(say(language, "status_urgency"))
 
-    # 2. Triage: rules over everything said in this conversation, then what a learned reader adds.
+    # 2. Triage: rules over everything said of this person, then what a learned reader adds.
     with clock("triage"):
-        ruled = triage_of(said, language, previous=state.triage)
-        triage = refine(ruled, said, language, agent.embedder, previous=state.triage)
+        triage, replied = history.weighed(state, safe, language, agent.embedder, said=said)
 
     # 3. Policy: may we answer, and how.
     with clock("policy"):
         shares = readings.shares(safe, agent.embedder)
         policy = decide(safe, said[:-1], language, triage, country=country, audience=state.audience, shares=shares)
+        policy = corrected(policy, rests_on(safe.text, language, agent.embedder), language)
     triage = _raised(triage, policy)
     if triage.level == "emergency" or policy.kind is not None:
         yield from _without_model(agent, state, safe, clock, language, triage, policy, country=country)
@@ -100,9 +97,16 @@ def run_turn(
     # 4. Intake: what would change the level or the answer.
     with clock("intake"):
         may_ask = (settings.intake if intake is None else intake) and not skips(safe.text, language)
-        asked = questions_for(triage, state, safe.text, language) if may_ask else ()
-    if asked:
+        judge = partial(triage_of, language=language)
+        asked = questions_for(triage, state, said, language, judge=judge) if may_ask else ()
+        # A reply is answered with all that was told; a new question is answered for itself.
+        matter = safe.text if asks_something(safe.text, language) else replied.told or safe.text
+        # Who asks something is answered, and asked beside the answer; who only tells what is wrong is asked first.
+        beside = triage.level != "unclear" and (state.audience == "clinician" or asks_something(matter, language))
+    turned = say(language, "new_person") if state.person != about_before and state.begins else ""
+    if asked and not beside:
         text = compose.clarify_text(tuple(ask.text for ask in asked), language=language)
+        text = "\n\n".join(filter(None, (turned, text)))
         yield Question(text)
         yield from _close(agent, state, safe, clock, language, triage, kind="clarify", text=text, policy=policy,
                           asked=tuple(ask.id for ask in asked))  # fmt: skip
@@ -112,18 +116,30 @@ def run_turn(
     with clock("retrieval"):
         earlier = tuple(told.text for told in said[:-1])
         query = about(
-            standalone(safe.text, earlier, topic=state.topic, language=language, most=settings.max_message),
+            standalone(
+                matter,
+                () if matter != safe.text else earlier,
+                topic=state.topic,
+                language=language,
+                most=settings.max_message,
+            ),
             triage.facts,
             language,
         )
         filters = Filters(language=language, audience=state.audience, prefer=places.mentioned(safe.text) or country)
-        found = search(
-            agent.index, query, embedder=agent.embedder, filters=filters, k=settings.passages, per_document=2
-        )
-        query = put_right(query, found.read_as)
         fired = tuple(rule.id for rule in triage.rules)
-        near = bearing(query, found.hits, least=settings.min_relevance, rules=fired)
-        hits = answering(query, near, language)
+        hits: tuple[Hit, ...] = ()
+        # A clinician reads guidelines first, and the pages for patients where no guideline speaks to it.
+        for audience in (state.audience, "") if state.audience == "clinician" else (state.audience,):
+            found = search(
+                agent.index, query, embedder=agent.embedder, filters=replace(filters, audience=audience),
+                k=settings.passages, per_document=2,
+            )  # fmt: skip
+            query = put_right(query, found.read_as)
+            near = bearing(query, found.hits, least=settings.min_relevance, rules=fired)
+            hits = answering(query, near, language)
+            if hits:
+                break
     yield Status(say(language, "status_searching", count=found.searched))
     record = _opening(agent, safe, triage, policy, query=query, passages=[hit.passage.id for hit in hits])
     try:
@@ -139,76 +155,24 @@ def run_turn(
         yield from _close(agent, state, safe, clock, language, triage, kind="clarify", text=text, policy=policy,
                           asked=("about-what",))  # fmt: skip
         return
-    if not hits:
-        text = "\n\n".join(filter(None, (policy.caution, say(language, "not_found", count=found.searched))))
-        yield Sentence(text)
-        yield from _close(agent, state, safe, clock, language, triage, kind="not_found", text=text, policy=policy,
-                          not_found=say(language, "not_found", count=found.searched))  # fmt: skip
-        return
 
     # 6 and 7. Generation and verification: only sentences that a quoted span supports are shown.
     yield Status(say(language, "status_writing"))
-    spoken = respond.Spoken()
-    passages = tuple(hit.passage for hit in hits)
-    foreign = unknown(put_right(safe.text, found.read_as), agent.index.bm25.known)
-    best = max(relevance(query, hit, rules=fired) for hit in hits)
-    quotable = tuple(hit.passage for hit in hits if relevance(query, hit, rules=fired) >= _QUOTED * best)
-    for typed, meant in found.read_as.items():
-        yield from respond.note(spoken, say(language, "read_as", typed=typed, meant=meant))
-    sure = best >= _SURE and not foreign
-    if policy.caution:
-        yield from respond.note(spoken, policy.caution)
-    # Old advice is shown, never as the answer: what is current was not found.
-    only_old = all(passage.superseded_by for passage in passages)
-    if only_old:
-        yield from respond.note(spoken, say(language, "only_superseded"))
-    if passages[0].superseded_by:
-        yield from respond.note(spoken, compose.out_of_date(passages[0], language=language))
-    yield from respond.answer(
-        spoken, query, passages, model=agent.model, language=language, audience=state.audience,
-        budget=settings.passage_tokens, max_tokens=settings.max_tokens, min_support=settings.min_support,
-        temperature=settings.temperature, seed=settings.seed, cancel=cancel, facts=triage.facts, strict=not triage.has_symptom,
-        quotable=quotable if agent.model is None or sure else (), closest=quotable if sure else (),
+    request = form.Request(
+        question=query, words=put_right(matter, found.read_as), hits=hits, searched=found.searched, read_as=found.read_as,
+        triage=triage, language=language, audience=state.audience, caution=policy.caution, before=turned,
+        asks=tuple(ask.text for ask in asked), helped=state.helped, earlier=earlier, long=len(safe.text) > settings.max_message,
     )  # fmt: skip
+    spoken = respond.Spoken()
+    formed = yield from form.speak(spoken, request, agent, cancel=cancel)
     clock.add(spoken.timings)
     if spoken.first_sentence is not None:
         clock.times["first_sentence"] = spoken.first_sentence - clock.began
-    kind: Kind = "answer"
-    if only_old:
-        kind = "not_found"
-    if spoken.declined:
-        kind = "not_found"
-        yield from respond.note(spoken, say(language, "not_found", count=found.searched))
-    document, helped = _cited_document(spoken, passages), ""
-    if triage.has_symptom or (kind == "answer" and passages[0].kind in ("symptom", "condition")):
-        if document in state.helped:
-            yield from respond.note(spoken, say(language, "safety_above"))
-        else:
-            before = spoken.text
-            yield from respond.safety_net(
-                spoken, agent.index.of(document), document, language=language, facts=triage.facts
-            )
-            helped = document if spoken.text != before else ""
-    by_id = {passage.id: passage for passage in passages}
-    old = {
-        by_id[c.passage].document: by_id[c.passage] for c in spoken.citations if c.superseded_by and c.passage in by_id
-    }
-    for passage in old.values():
-        if passage.document != passages[0].document:
-            yield from respond.note(spoken, compose.out_of_date(passage, language=language))
-    yield from respond.note(spoken, compose.not_looked_at(triage, language=language))
-
-    if len(safe.text) > settings.max_message:
-        yield from respond.note(spoken, say(language, "cut_long"))
 
     # 8. Audit, and the answer.
-    missing = say(language, "not_found", count=found.searched) if spoken.declined else spoken.nearest
-    missing = missing or (say(language, "only_superseded") if only_old else "")
-    if foreign and not spoken.declined:
-        missing = say(language, "not_found_words", words=say(language, "comma").join(foreign))
-        yield from respond.note(spoken, missing)
-    yield from _close(agent, state, safe, clock, language, triage, kind=kind, text=spoken.text, policy=policy,
-                      not_found=missing, spoken=spoken, topic=passages[0].title, helped=helped)  # fmt: skip
+    yield from _close(agent, state, safe, clock, language, triage, kind=formed.kind, text=spoken.text, policy=policy,
+                      asked=tuple(ask.id for ask in asked), not_found=formed.missing, spoken=spoken,
+                      topic=hits[0].passage.title if hits else "", helped=formed.helped)  # fmt: skip
 
 
 def _without_model(
@@ -224,7 +188,10 @@ def _without_model(
         text = compose.crisis_text(policy, language=language, country=country)
     elif triage.level == "emergency":
         kind = "emergency"
-        text = compose.emergency_text(language=language, country=country)
+        # What is believed can do harm now ("make him vomit"), so the correction comes here too.
+        text = "\n\n".join(filter(None, (policy.caution, compose.emergency_text(language=language, country=country))))
+        if state.audience == "clinician":
+            text = "\n\n".join((*form.calculated_for(safe.text, language), text))
     else:
         text = policy.text
     yield Urgency(triage, block)
@@ -304,10 +271,6 @@ def _raised(triage: Triage, policy: Policy) -> Triage:
         return triage
     return replace(triage, level=level, hours=24 if level == "urgent" else None, where="ambulance" if level == "emergency" else "",
                    question="", reason="", has_symptom=True)  # fmt: skip
-
-
-def _cited_document(spoken: respond.Spoken, passages: tuple[Any, ...]) -> str:
-    return spoken.citations[0].document if spoken.citations else str(passages[0].document)
 
 
 def _opening(

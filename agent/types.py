@@ -199,7 +199,8 @@ class ConversationState:
     """A conversation as a value: replaying its messages gives it again. Holds no raw text.
 
     `asked`: ids of what was asked back; `topic`: title of the page last answered from; `helped`: documents whose signs
-    for getting help were shown.
+    for getting help were shown; `person`: whom it is about now ("self" or a group of kin, empty: nobody yet); `begins`: the
+    place of the message with which that person's history begins.
     """
 
     id: str
@@ -212,6 +213,8 @@ class ConversationState:
     intake_turns: int = 0
     topic: str = ""
     helped: tuple[str, ...] = ()
+    person: str = ""
+    begins: int = 0
 
 
 @dataclass(frozen=True, slots=True)

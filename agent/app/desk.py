@@ -6,9 +6,9 @@ import logging
 import queue
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from time import monotonic
 
 from agent import compose
@@ -16,11 +16,14 @@ from agent.app.view import Turn, after
 from agent.build import Agent
 from agent.language import detect
 from agent.messages import say
+from agent.person import SELF
 from agent.privacy import Redactor
 from agent.session import new_state
 from agent.turn import run_turn
 from agent.types import Audience, ConversationState, Done, Event, Language, Message, Status
+from agent.understood import Row, look_again, understood
 from knowledge import places
+from knowledge.errors import InputError
 
 IDLE_S = 3600.0
 """A page left alone this long is forgotten."""
@@ -44,6 +47,7 @@ class Conversation:
     turns: tuple[Turn, ...] = ()
     closed: bool = False
     session: str = ""
+    tries: int = 0
     cancel: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -162,6 +166,45 @@ class Desk:
             held.used = self._clock()
             held.lock.release()
 
+    def corrected(self, token: str, typed: Mapping[str, str]) -> str | Turn | None:
+        """The message that corrects what was typed otherwise than it was understood; else the last turn with what is wrong in it.
+
+        None where the conversation was forgotten. `typed` is by the id of a row; other names in it are left out.
+        """
+        held = self.find(token)
+        last = held.turns[-1] if held is not None and held.turns else None
+        if held is None or last is None:
+            return None
+        message, rows = look_again(last.rows, typed, held.state, last.language)
+        if message:
+            return message
+        refused = any(row.fault for row in rows)
+        held.tries += 1
+        hint = "" if refused else say(last.language, "understood_nothing")
+        return replace(last, rows=rows, unfolded=True, hint=hint, tries=held.tries)
+
+    def paper(self, token: str, form: str) -> tuple[str, str, bytes]:
+        """The page for the doctor in memory: a name for the file, its type and what is in it. It holds redacted words only.
+
+        Raises:
+            InputError: the conversation was forgotten, or nothing was told in it yet.
+        """
+        from agent.paper import markdown, pdf
+        from agent.summary import summarise
+
+        held = self.find(token)
+        if held is None or not held.turns:
+            raise InputError("There is no conversation to write down", remedy="Tell what is wrong first")
+        state, language = held.state, held.turns[-1].language
+        given = [turn.answer for turn in held.turns if turn.answer is not None]
+        spoken = sum(message.role == "assistant" for message in state.messages[state.begins :])
+        answers = given[-spoken:] if spoken else []
+        page = summarise(state, language=language, made=datetime.now(), answers=answers)
+        name = f"anamnesis-{date.today():%Y-%m-%d}"
+        if form == "pdf":
+            return f"{name}.pdf", "application/pdf", pdf(page, language)
+        return f"{name}.md", "text/markdown;charset=utf-8", markdown(page, language).encode()
+
     def moved(self, token: str, country: str) -> Turn | None:
         """The last turn with the number of the place now set, where it is an emergency; else None."""
         held = self.find(token)
@@ -209,6 +252,8 @@ class Desk:
                 turn = after(turn, event)
                 if isinstance(event, Done):
                     held.state = event.state
+                    rows = () if turn.crisis else _rows(event.state, turn)
+                    turn = replace(turn, rows=rows, unfolded=_unfolded(event.state, turn))
                     if cancel.is_set() and event.answer.kind == "answer":
                         turn = replace(turn, note=say(turn.language, "stopped"))
                     yield turn
@@ -233,6 +278,31 @@ class Desk:
         return say(turn.language, "status_waiting" if waits else "status_writing")
 
 
+def _rows(state: ConversationState, turn: Turn) -> tuple[Row, ...]:
+    """What was understood. The answer stands without it: a fault in reading it back takes nothing away."""
+    try:
+        return understood(state, turn.language)
+    except Exception as fault:
+        _log(fault)
+        return ()
+
+
+def _unfolded(state: ConversationState, turn: Turn) -> bool:
+    """On the first turn of a history, where something was asked or somebody else is ill. Not in an emergency: to call is first."""
+    first = sum(message.role == "user" for message in state.messages[state.begins :]) == 1
+    calm = turn.triage is not None and turn.triage.level != "emergency"
+    return first and calm and (bool(state.asked) or state.person not in ("", SELF))
+
+
+def _log(fault: BaseException) -> None:
+    """The kind of fault and where; its words may hold the person's own."""
+    trace, where = fault.__traceback__, ""
+    while trace is not None:
+        where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    log.error("A turn failed: %s at %s", type(fault).__name__, where)
+
+
 def _spoken(turn: Turn, event: Status) -> Language:
     """The language a turn has settled on, told by its status line."""
     languages: tuple[Language, ...] = ("en", "zh")
@@ -242,11 +312,7 @@ def _spoken(turn: Turn, event: Status) -> Language:
 
 def failed(turn: Turn, fault: BaseException, *, country: str) -> Turn:
     """A kind word and whom to call. The log gets the kind of fault and where: its words may hold the person's own."""
-    trace, where = fault.__traceback__, ""
-    while trace is not None:
-        where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    log.error("A turn failed: %s at %s", type(fault).__name__, where)
+    _log(fault)
     call = places.emergency_line(country, turn.language)
     return replace(turn, status="", note=say(turn.language, "app_failed", call=call))
 

@@ -24,6 +24,7 @@ from agent.types import (
     Triage,
     Urgency,
 )
+from agent.understood import LISTS, MOST, Row
 from knowledge.places import all_places, place
 
 Tone = Literal["emergency", "crisis", "urgent", "routine", "self_care", "unclear", "question"]
@@ -40,7 +41,8 @@ class Turn:
     """One question and its answer as far as it has come. `said` is raw: it lives in memory and on the page only.
 
     `status` says what is being done and is empty once the turn is over; `note` stands under the answer, `before`
-    above it.
+    above it. `rows` are what was understood by then, `unfolded` whether they are open to be read at once, `hint` what came of
+    a try to change them, `tries` how many there were.
     """
 
     number: int
@@ -56,6 +58,10 @@ class Turn:
     status: str = ""
     note: str = ""
     answer: Answer | None = None
+    rows: tuple[Row, ...] = ()
+    unfolded: bool = False
+    hint: str = ""
+    tries: int = 0
 
     @property
     def over(self) -> bool:
@@ -95,8 +101,8 @@ def tone(turn: Turn) -> Tone:
 
 
 def turns_html(turns: tuple[Turn, ...]) -> str:
-    """Earlier turns, oldest first."""
-    return "".join(map(turn_html, turns))
+    """Earlier turns, oldest first; what was understood is changed under the newest only."""
+    return "".join(turn_html(replace(turn, rows=())) for turn in turns)
 
 
 def turn_html(turn: Turn) -> str:
@@ -117,6 +123,8 @@ def turn_html(turn: Turn) -> str:
         _sources(turn),
         _words(turn),
         _how(turn),
+        _understood(turn),
+        _paper(turn),
     )
     busy = "false" if turn.over else "true"
     return f'<{tag} class="turn" lang="{_lang(language)}" aria-busy="{busy}">{"".join(parts)}</{tag}>'
@@ -284,6 +292,54 @@ def _how(turn: Turn) -> str:
     lines.append(say(language, "how_model", model=answer.model) if answer.model else say(language, "how_no_model"))
     lines.append(say(language, "how_settings", settings=answer.settings))
     return f'<details class="how"><summary>{_say(language, "how_heading")}</summary>{blocks(chr(10).join(lines))}</details>'
+
+
+def _understood(turn: Turn) -> str:
+    """What was understood, each row a field of its own; a browser's own fields work by keyboard and with a screen reader."""
+    language = turn.language
+    if not turn.rows or not turn.over:
+        return '<details class="understood" hidden></details>'
+    fields = "".join(_field(turn, row) for row in turn.rows)
+    return (
+        f'<details class="understood" data-tries="{turn.tries}"{" open" if turn.unfolded else ""}>'
+        f"<summary>{_say(language, 'understood_heading')}</summary><p>{_say(language, 'understood_intro')}</p>"
+        f'<div class="fields">{fields}</div><button type="button" class="again">{_say(language, "understood_button")}</button>'
+        f'<p class="hint" role="status">{plain(turn.hint)}</p></details>'
+    )
+
+
+def _field(turn: Turn, row: Row) -> str:
+    name = f"understood-{turn.number}-{row.id}"
+    label = f'<label for="{name}">{plain(row.label)}</label>'
+    if not row.editable:
+        return f'<div class="field">{label}<output id="{name}">{plain(row.value)}</output></div>'
+    wrong = f' aria-invalid="true" aria-describedby="{name}-fault"' if row.fault else ""
+    told = (
+        f'id="{name}" data-row="{row.id}" maxlength="{MOST}" autocomplete="off" '
+        f'placeholder="{_say(turn.language, "understood_not_told")}"{wrong}'
+    )
+    field = (
+        f'<textarea {told} rows="{1 + len(row.typed) // 60}">{plain(row.typed)}</textarea>'
+        if row.id in LISTS
+        else f'<input type="text" {told} value="{plain(row.typed)}">'
+    )
+    fault = f'<p class="fault" id="{name}-fault">{plain(row.fault)}</p>' if row.fault else ""
+    return f'<div class="field">{label}{field}{fault}</div>'
+
+
+def _paper(turn: Turn) -> str:
+    """The page for the doctor: two buttons, and what stands in it."""
+    if not turn.rows or not turn.over:
+        return '<details class="paper" hidden></details>'
+    language = turn.language
+    buttons = "".join(
+        f'<button type="button" data-form="{form}">{_say(language, f"paper_{form}")}</button>'
+        for form in ("markdown", "pdf")
+    )
+    return (
+        f'<details class="paper"><summary>{_say(language, "paper_heading")}</summary><p>{_say(language, "paper_about")}</p>'
+        f'<div class="forms">{buttons}</div><p class="hint" role="status"></p></details>'
+    )
 
 
 def _id(turn: Turn, citation: Citation) -> str:

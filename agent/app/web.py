@@ -1,6 +1,8 @@
 """The page and its server. Gradio is imported by the functions that use it: it takes seconds."""
 
 # No `from __future__ import annotations`: Gradio reads the real annotation `gr.Request` of a local function.
+import base64
+import json
 import logging
 import os
 import signal
@@ -26,6 +28,8 @@ from knowledge.errors import ConfigError
 
 if TYPE_CHECKING:
     import gradio as gr
+
+log = logging.getLogger("anamnesis.app")
 
 _SWEEP_S = 15.0
 _END_S = 1.5
@@ -77,6 +81,11 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
     demo: gr.Blocks
     with gr.Blocks(analytics_enabled=False, title=say(start, "app_title"), fill_width=False) as demo:
         token = gr.Textbox(visible="hidden", label="", elem_id="token")
+        # Filled and pressed by the fields and buttons of a turn (chat.js); nobody sees them.
+        typed = gr.Textbox(visible="hidden", label="", elem_id="typed")
+        sheet = gr.Textbox(visible="hidden", label="", elem_id="sheet")
+        again = gr.Button("", visible="hidden", elem_id="look-again")
+        make = gr.Button("", visible="hidden", elem_id="make-paper")
         with gr.Row(elem_id="head"):
             heading = gr.HTML(view.heading_html(start), elem_id="heading")
             language = gr.Radio(
@@ -148,6 +157,33 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
                     shown |= {send: gr.Button(interactive=True), stop: gr.Button(interactive=False)}
                 yield shown
 
+        def correct(
+            given: str, held_token: str, spoken: Language, country: str, who: Audience, request: gr.Request
+        ) -> Iterator[dict[Any, Any]]:
+            try:
+                said = desk.corrected(held_token, _fields(given))
+                again_shown = view.turn_html(said) if isinstance(said, view.Turn) else ""
+            except Exception as fault:
+                bare = view.Turn(0, "", spoken if spoken in ("en", "zh") else start)
+                yield {now: view.turn_html(failed(bare, fault, country=_known(country) or settings.country))}
+                return
+            if isinstance(said, view.Turn):
+                yield {now: again_shown}
+                return
+            for shown in ask(said or "", held_token, spoken, country, who, request):
+                # What stands in the message box was not sent, and stays.
+                yield {part: value for part, value in shown.items() if part is not box}
+
+        def write_down(form: str, held_token: str, spoken: Language) -> str:
+            spoken = spoken if spoken in ("en", "zh") else start
+            try:
+                name, kind, data = desk.paper(held_token, str(form))
+            except Exception as fault:
+                log.error("A page failed: %s", type(fault).__name__)
+                return json.dumps({"hint": say(spoken, "paper_failed")})
+            sent = {"name": name, "type": kind, "data": base64.b64encode(data).decode()}
+            return json.dumps(sent | {"hint": say(spoken, "paper_saved")})
+
         def begin_anew(held_token: str) -> dict[Any, Any]:
             desk.forget(held_token)
             return {
@@ -188,6 +224,9 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
         gr.on([send.click, box.submit], ask, [box, *about], outputs, js=_SENT, **quiet)
         for chip in chips:
             chip.click(ask, [chip, *about], outputs, js=_SENT, **quiet)
+        again.click(correct, [typed, *about], outputs, js=_AGAIN, **quiet)
+        written = make.click(write_down, [typed, token, language], sheet, js=_FORM, **quiet)
+        written.then(None, sheet, None, js=_SAVE).then(lambda: "", None, sheet, **quiet)
         stop.click(desk.stop, [token], None, **quiet)
         new.click(begin_anew, [token], outputs, **quiet).then(None, js=_FOCUS)
         language.change(
@@ -252,6 +291,9 @@ const list = element.querySelector("select");
 list.addEventListener("change", () => { props.value = list.value; trigger("input"); });
 """
 _SENT = "(...given) => { anamnesis.sent(); return given; }"
+_AGAIN = "(...given) => { given[0] = anamnesis.typed(); anamnesis.sent(); return given; }"
+_FORM = "(...given) => { given[0] = anamnesis.form; return given; }"
+_SAVE = "(sheet) => { anamnesis.save(sheet); }"
 _SPEAK = "(...given) => { anamnesis.speak(given[0]); return given; }"
 _NAME = "() => anamnesis.name()"
 _FOCUS = "() => anamnesis.focus()"
@@ -265,6 +307,17 @@ def _conversation(desk: Desk, token: str, *, session: str, spoken: Language) -> 
         held.session = session
         return held, ""
     return desk.begin(session=session), say(spoken, "app_forgotten") if token else ""
+
+
+def _fields(given: object) -> dict[str, str]:
+    """What was typed into the rows, by the row's id; nothing where it is no such JSON."""
+    try:
+        fields = json.loads(str(given or ""))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(fields, dict):
+        return {}
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 
 def _audiences(language: Language) -> list[tuple[str, str]]:

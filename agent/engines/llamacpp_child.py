@@ -28,6 +28,11 @@ def params(settings: dict[str, Any]) -> Any:
     made.api_keys = [settings["key"]]
     made.hostnames = [settings["host"]]
     made.ui = made.endpoint_slots = made.endpoint_props = made.endpoint_metrics = False
+    if settings["lookup"]:
+        # Answers quote: what follows a run of tokens in the prompt is offered as what comes next, and checked in one step.
+        kind = xllamacpp.common_speculative_type
+        made.speculative.types = [kind.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+        made.speculative.ngram_simple.size_n, made.speculative.ngram_simple.size_m = settings["lookup"]
     made.verbosity = 3 if settings["verbose"] else -1
     if settings["adapter"]:
         made.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(settings["adapter"], 1.0)]

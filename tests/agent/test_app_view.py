@@ -18,7 +18,7 @@ from agent.app.desk import CLOSED_S, IDLE_S, Desk
 from agent.app.guard import HEADERS, MOST_BYTES, Guard, allowed
 from agent.app.markup import blocks, inline, link, marked, plain, web_address
 from agent.app.view import MOST_SAID, Turn, after, notice_html, place_html, places_html, tone, turn_html, turns_html
-from agent.app.web import _check_port
+from agent.app.web import _check_port, _fields
 from agent.compose import rule_lines
 from agent.config import Settings
 from agent.messages import messages, say
@@ -28,6 +28,7 @@ from agent.types import (
     Cited,
     Claim,
     Done,
+    Facts,
     FiredRule,
     Message,
     Sentence,
@@ -35,7 +36,8 @@ from agent.types import (
     Triage,
     Urgency,
 )
-from knowledge.errors import ConfigError
+from agent.understood import Row
+from knowledge.errors import ConfigError, InputError
 from knowledge.places import all_places
 
 RULE = FiredRule("chest-pain", "emergency", "It may be the heart.", "Sit down.", "NHS: Heart attack",
@@ -56,7 +58,7 @@ ATTACKS = (
     "'\" onmouseover='alert(1)",
 )
 OURS = {"article", "section", "div", "span", "p", "br", "aside", "strong", "ul", "li", "button", "h1", "h2", "h3", "a",
-        "blockquote", "mark", "details", "summary"}  # fmt: skip
+        "blockquote", "mark", "details", "summary", "label", "input", "textarea", "output"}  # fmt: skip
 
 
 class Tags(HTMLParser):
@@ -72,7 +74,7 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        self.depth += tag != "br"
+        self.depth += tag not in ("br", "input")
 
     def handle_endtag(self, tag):
         self.depth -= 1
@@ -262,7 +264,7 @@ def test_parts_keep_their_places_while_a_turn_grows():
 def _children(html: str) -> tuple[str, ...]:
     depth, tags = 0, []
     for closing, name in re.findall(r"<(/?)(\w+)", html):
-        if name == "br":
+        if name in ("br", "input"):
             continue
         if not closing and depth == 1:
             tags.append("p" if name == "p" else name)
@@ -282,6 +284,44 @@ def test_a_mark_opens_the_quote_in_its_passage_and_says_who_and_when():
                   say("en", "citation_reviewed_none"), say("en", "open_source")):  # fmt: skip
         assert words in page.words
     assert {a["href"] for a in page.all("a")} == {CITATION.url, "https://www.nhs.uk/cold"}
+
+
+ROWS = (
+    Row("age", "Age", "8 years"),
+    Row("weight", "Weight", "not told", told=False),
+    Row("wrong", "What is wrong", "cough, fever"),
+)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_was_understood_never_becomes_a_tag(attack):
+    rows = tuple(Row(id, attack, attack, fault=attack, editable=id != "who") for id in ("who", "age", "wrong"))
+    page = Tags(turn_html(replace(answered(), rows=rows, hint=attack, unfolded=True)))
+    assert page.only_ours() and page.words.count(attack) >= 8
+    assert page.all("input")[0]["value"] == attack
+
+
+def test_each_row_has_a_field_with_its_label_and_a_fault_is_tied_to_it():
+    rows = (replace(ROWS[0], value="abc", fault="Age: cannot be read"), *ROWS[1:])
+    page = Tags(turn_html(replace(answered(), rows=rows)))
+    fields = {field["data-row"]: field for field in (*page.all("input"), *page.all("textarea"))}
+    assert [label["for"] for label in page.all("label")] == [fields[row.id]["id"] for row in rows]
+    assert fields["age"]["value"] == "abc" and fields["age"]["aria-invalid"] == "true"
+    fault = next(p for p in page.all("p") if p.get("class") == "fault")
+    assert fields["age"]["aria-describedby"] == fault["id"]
+    assert fields["weight"]["value"] == "" and fields["weight"]["placeholder"] == say("en", "understood_not_told")
+    assert not any("aria-invalid" in fields[name] for name in ("weight", "wrong"))
+
+
+def test_what_was_understood_stands_under_the_newest_finished_answer_only():
+    turn = replace(answered(), rows=ROWS)
+    assert Tags(turn_html(turn)).all("input") and not Tags(turns_html((turn,))).all("input")
+    for bare in (replace(turn, rows=()), replace(turn, status="writing")):
+        assert not Tags(turn_html(bare)).all("input") and say("en", "paper_heading") not in Tags(turn_html(bare)).words
+    folded, unfolded = (Tags(turn_html(replace(turn, unfolded=each))).all("details") for each in (False, True))
+    assert not any("open" in each for each in folded) and sum("open" in each for each in unfolded) == 1
+    forms = [button["data-form"] for button in Tags(turn_html(turn)).all("button") if "data-form" in button]
+    assert forms == ["markdown", "pdf"] and say("en", "paper_about") in Tags(turn_html(turn)).words
 
 
 def test_only_the_library_is_our_own_words_and_none_is_no_reviewer():
@@ -392,6 +432,68 @@ def test_a_conversation_goes_on_and_only_redacted_words_are_in_its_state(monkeyp
     assert next(turn for turn in turns if turn.over)
     turns.close()  # the page left with the answer in its hand
     assert len(held.state.messages) == 6 and held.state.messages[-1].text == "fine"
+
+
+FEVER = Triage("urgent", has_symptom=True, facts=Facts(age_years=0.25, weight_kg=6.0))
+
+
+def fever(state, message, redactor, cancel):
+    event = done(state, message, redactor, triage=FEVER)
+    yield replace(event, state=replace(event.state, triage=FEVER, person="child"))
+
+
+def test_a_changed_field_is_a_message_and_a_wrong_one_comes_back(monkeypatch):
+    scripted(monkeypatch, fever)
+    desk = Desk(agent)
+    held = desk.begin()
+    assert desk.corrected("unknown", {}) is None and desk.corrected(held.token, {}) is None
+    turn = ask(desk, held, "my baby is hot")[-1]
+    typed = {row.id: row.typed for row in turn.rows}
+    assert turn.unfolded and typed["age"] == "3 months"
+    assert desk.corrected(held.token, typed | {"age": "8 years"}) == "Correction: the age is 8 years old."
+    nothing = desk.corrected(held.token, typed)
+    assert isinstance(nothing, Turn) and nothing.hint == say("en", "understood_nothing") and nothing.unfolded
+    wrong = desk.corrected(held.token, typed | {"age": "abc", "nonsense": "x"})
+    assert isinstance(wrong, Turn) and wrong.tries == nothing.tries + 1
+    assert next(row for row in wrong.rows if row.id == "age").fault and held.turns[-1].rows == turn.rows
+    assert not ask(desk, held, "and now?")[-1].unfolded
+
+
+def test_nothing_is_unfolded_over_an_emergency_and_no_form_stands_in_a_crisis(monkeypatch):
+    def script(state, message, redactor, cancel):
+        level = replace(FEVER, level="emergency")
+        event = done(state, message, redactor, triage=level, kind="crisis" if "crisis" in message else "emergency")
+        yield replace(event, state=replace(event.state, triage=level, person="child"))
+
+    scripted(monkeypatch, script)
+    desk = Desk(agent)
+    turn = ask(desk, desk.begin(), "my baby")[-1]
+    assert turn.rows and not turn.unfolded
+    assert not ask(desk, desk.begin(), "a crisis")[-1].rows
+
+
+def test_a_fault_in_reading_back_takes_nothing_from_the_answer(monkeypatch, caplog):
+    def broken(state, language):
+        raise ValueError("my baby")
+
+    scripted(monkeypatch, fever)
+    monkeypatch.setattr(desk_module, "understood", broken)
+    desk = Desk(agent)
+    turn = ask(desk, desk.begin(), "my baby is hot")[-1]
+    assert turn.text == "fine" and not turn.rows and not turn.note
+    assert "ValueError" in caplog.text and "baby" not in caplog.text
+
+
+def test_the_page_for_the_doctor_is_made_in_memory_and_redacted(monkeypatch):
+    scripted(monkeypatch, fever)
+    desk = Desk(agent)
+    held = desk.begin()
+    with pytest.raises(InputError):
+        desk.paper(held.token, "markdown")
+    ask(desk, held, "Mail a@example.org, my baby is hot")
+    name, kind, data = desk.paper(held.token, "markdown")
+    assert name.endswith(".md") and kind.startswith("text/markdown")
+    assert "my baby is hot" in data.decode() and "@" not in data.decode()
 
 
 def test_stop_ends_one_turn_and_no_other(monkeypatch):
@@ -606,6 +708,12 @@ def test_a_taken_port_is_named_with_the_way_out():
     _check_port(Settings(port=port))
     with pytest.raises(ConfigError, match="--host"):
         _check_port(Settings(host="no.such.host.invalid"))
+
+
+@pytest.mark.parametrize("given", ["", "no json", "[1]", "null", None, "[" * 100_000])
+def test_what_is_no_form_is_no_field(given):
+    assert _fields(given) == {}
+    assert _fields('{"age": "8", "x": 3}') == {"age": "8"}
 
 
 def test_plain_escapes_all_five():

@@ -132,6 +132,12 @@ def test_a_late_period_is_a_reason_to_think_of_pregnancy() -> None:
         ("2011年开过刀", None),
         ("高烧39.6三天了", 72),
         ("a 3-year-old", None),
+        ("I have a cough and a runny nose", None),
+        ("the cream and the tablets", None),
+        ("three times a day with food", None),
+        ("about an hour", 1),
+        ("two days and a night", 48),
+        ("3d of fever", 72),
     ],
 )
 def test_duration(text: str, hours: float | None) -> None:
@@ -182,6 +188,11 @@ def test_conditions_medicines_and_subject() -> None:
     assert _facts("我妈有高血压，头晕").subject == "other"
     assert "hypertension" in _facts("我妈有高血压，头晕").conditions
     assert _facts("产后两周").postpartum and _facts("I gave birth last week").postpartum
+    assert not _facts("不是产后").postpartum and not _facts("她没有刚生完孩子").postpartum
+    assert not _facts("she has not had a baby").postpartum and not _facts("I'm not postpartum").postpartum
+    assert _facts("I have not slept since I had my baby").postpartum and _facts("产后没有出血").postpartum
+    assert "anticoagulants" not in _facts("没有吃抗凝药").conditions + _facts("没有吃抗凝药").medicines
+    assert "insulin" in _facts("胰岛素没停").medicines
     assert _facts("我是一名30岁女性").sex == "female" and _facts("58M").sex == "male"
 
 

@@ -107,6 +107,144 @@ def test_a_question_about_oneself_is_real(text: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "name"),
     [
+        ("没有呼吸困难", "not_breathing"),
+        ("没有呼吸困难", "short_of_breath"),
+        ("没有心跳过速", "not_breathing"),
+        ("没有意识模糊", "unresponsive"),
+        ("没有反应迟钝", "drowsy"),
+        ("没有尿频", "low_urine"),
+        ("没有尿床", "low_urine"),
+        ("没有尿不出来", "urinary_retention"),
+        ("没有突然剧烈头痛", "headache_thunderclap"),
+        ("没有突然剧痛", "severe"),
+        ("The headache does not wake me", "unresponsive"),
+        ("Not hard to wake", "drowsy"),
+        ("I do not have pain when I pee", "low_urine"),
+        ("I haven't noticed any blood in my urine", "blood_in_urine"),
+        ("I do not have to sleep sitting up", "orthopnoea"),
+        ("I do not drink heavily", "drinks_heavily"),
+        ("I do not drink alcohol", "eats_less"),
+        ("不喝酒", "drink_stopped"),
+        ("No tearing pain", "dehydrated"),
+        ("The baby is not moving less", "fetal_movement_reduced"),
+        ("No reduced movements", "fetal_movement_reduced"),
+        ("胎动没有减少", "fetal_movement_reduced"),
+        ("No one-sided pain", "one_sided_pelvic"),
+        ("Not refusing feeds", "poor_feeding"),
+        ("The stool is not like red jelly", "jelly_stool"),
+        ("大便不像果酱", "jelly_stool"),
+        ("右下腹不痛", "right_lower_pain"),
+        ("酮体不高", "ketones"),
+        ("Ketones are not high", "ketones"),
+        ("I do not have right-sided weakness", "one_side_weak"),
+        ("体重没有下降", "weight_loss"),
+        ("没有过量服药", "overdose"),
+        ("I have not taken an overdose", "overdose"),
+        ("I have not taken paracetamol every two hours", "sys_dose_crammed"),
+        ("没有去过非洲", "tropical_travel"),
+        ("I have not been to Africa", "tropical_travel"),
+        ("没有用卫生棉条", "tampon_in"),
+        ("不用卫生棉条", "tampon_in"),
+        ("没有用抗凝药", "anticoagulants"),
+        ("没有吃抗凝药", "anticoagulants"),
+        ("I am not taking any blood thinners", "anticoagulants"),
+        ("I have not eaten wild mushrooms", "poison"),
+        ("我没吃野蘑菇", "sys_wild_mushroom"),
+        ("I did not stop my antidepressant", "medicine_stopped"),
+        ("胰岛素没停", "medicine_stopped"),
+        ("没有停了胰岛素", "medicine_stopped"),
+        ("没有停药", "doses_missed"),
+        ("I have not missed any doses of my insulin", "doses_missed"),
+    ],
+)
+def test_a_denial_in_words_that_elsewhere_are_a_complaint(text: str, name: str) -> None:
+    found = [finding for finding in find(SafeText(text), "en") if finding.id == name]
+    assert found and all(finding.negated for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("他没有呼吸了", "not_breathing"),
+        ("孩子没有呼吸，脸发青", "not_breathing"),
+        ("没有意识，叫不醒", "unresponsive"),
+        ("宝宝一天没有尿了", "low_urine"),
+        ("他一天都没有尿不出来", "urinary_retention"),
+        ("之前都没有突然头痛得厉害", "headache_thunderclap"),
+        ("She is hard to wake", "drowsy"),
+        ("I can not wake him", "cant_rouse"),
+        ("shouting does not wake her", "unresponsive"),
+        ("Baby is moving less today", "fetal_movement_reduced"),
+        ("She is refusing feeds", "poor_feeding"),
+        ("My baby is not drinking", "poor_feeding"),
+        ("No tears when crying", "dehydrated"),
+        ("三天不喝酒了手抖", "alcohol_stopped"),
+        ("I have never had a headache like this", "headache_worst_ever"),
+        ("I don't have pain relief, my chest hurts badly", "chest_pain"),
+        ("I have not eaten since I had the wild mushrooms and I am vomiting", "poison"),
+        ("I have not taken my warfarin for two days", "anticoagulants"),
+        ("I did not stop my insulin", "insulin"),
+        ("忘了取出卫生棉条，发烧", "tampon_in"),
+        ("I want to sleep and never wake up", "suicidal"),
+        ("头非常疼", "headache"),
+        ("我差不多三天头疼", "headache"),
+        ("从非洲回来发烧", "fever"),
+        ("胸口时不时疼", "chest_pain"),
+    ],
+)
+def test_a_lack_a_change_and_a_word_with_a_negation_in_it_are_no_denial(text: str, name: str) -> None:
+    assert any(finding.present for finding in find(SafeText(text), "en") if finding.id == name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("有点头痛", "headache"),
+        ("嘴唇有点肿", "allergy_swelling"),
+        ("小便颜色深，像浓茶", "dark_urine"),
+        ("月经量有点多", "vaginal_bleeding"),
+        ("有环形红斑", "tick_bullseye"),
+        ("突然停药", "stopped_unnamed"),
+        ("停药了", "stopped_unnamed"),
+        ("I stopped my medication suddenly", "stopped_unnamed"),
+        ("喷了急救吸入器没有用", "inhaler_failing"),
+        ("不知道吃了多少安眠药", "overdose"),
+        ("布洛芬吃多了", "overdose"),
+        ("I burned my whole arm", "burn_severe"),
+        ("I burned both my arms", "burn_severe"),
+    ],
+)
+def test_said_another_way(text: str, name: str) -> None:
+    assert _one(text, name).present
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("宝宝对乙酰氨基酚吃多少？", "overdose"),
+        ("布洛芬吃多少", "overdose"),
+        ("I burned my arm on a pan", "burn_severe"),
+        ("The bleeding has stopped", "vaginal_bleeding"),
+        ("I do not have to sleep sitting up", "suicidal"),
+        ("吸入器没有用过", "inhaler_failing"),
+        ("感冒好了，停药了", "stopped_unnamed"),
+        ("停药了多久可以怀孕", "stopped_unnamed"),
+    ],
+)
+def test_not_read_into_a_text(text: str, name: str) -> None:
+    assert not [finding for finding in find(SafeText(text), "en") if finding.id == name]
+
+
+def test_a_text_that_is_all_denial_takes_linear_time_too() -> None:
+    for text in ("没有呼吸困难" * 16_000, "do not have to " * 6_000, "不" * 100_000, "not hard " * 11_000):
+        started = time.process_time()
+        find(SafeText(text), "en")
+        assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
         ("nobody here has a headache", "headache"),
         ("she has never had a seizure", "seizure"),
         ("I have not been sick at all", "vomiting"),

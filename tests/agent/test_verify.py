@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.verify import check, quantities, split_keys
+from agent.agree import quantities
+from agent.verify import check, split_keys
 from knowledge.types import Passage
 
 COLD = Passage(
@@ -27,16 +28,16 @@ GANMAO = Passage(
     ("claim", "passage", "language"),
     [
         ("Antibiotics do not help a cold.", COLD, "en"),
-        ("Most colds get better within one to two weeks.", COLD, "en"),
+        ("A cold usually gets better in one to two weeks.", COLD, "en"),
         ("Antibiotics don't help because a cold is caused by a virus.", COLD, "en"),
         ("Adults can take one or two 500 mg tablets up to four times in 24 hours.", DOSE, "en"),
-        ("Never take more than 8 tablets in 24 hours.", DOSE, "en"),
+        ("Do not take more than 8 tablets of paracetamol in 24 hours.", DOSE, "en"),
         ("抗生素对感冒没有用。", GANMAO, "zh"),
         ("感冒一般持续7到10天。", GANMAO, "zh"),
     ],
 )
 def test_a_claim_that_a_span_holds_is_kept_with_an_exact_quote(claim, passage, language):
-    verdict = check(claim, [passage], language, min_support=0.6)
+    verdict = check(claim, [passage], language, least=0.5)
     assert verdict.supported, verdict.why
     assert verdict.quote and verdict.quote in passage.text
 
@@ -50,17 +51,17 @@ def test_a_claim_that_a_span_holds_is_kept_with_an_exact_quote(claim, passage, l
         ("An adult can take one or two 650 mg tablets up to 4 times in 24 hours.", DOSE, "en", "number"),
         ("An adult can take one or two 500 mg tablets up to six times in 24 hours.", DOSE, "en", "number"),
         ("Take more than 8 tablets in 24 hours.", DOSE, "en", "negated"),
-        ("A cold is dangerous for the kidneys and the liver.", COLD, "en", "too few"),
+        ("A cold is dangerous for the kidneys and the liver.", COLD, "en", "bears it out"),
         ("抗生素对感冒很有帮助。", GANMAO, "zh", ""),
         ("抗生素对感冒有用。", GANMAO, "zh", ""),
         ("感冒一般持续3到5天。", GANMAO, "zh", "number"),
-        ("感冒会引起肾结石。", GANMAO, "zh", "too few"),
-        ("", COLD, "en", "no span"),
-        ("The the of.", COLD, "en", "no span"),
+        ("感冒会引起肾结石。", GANMAO, "zh", "bears it out"),
+        ("", COLD, "en", "nothing that could be checked"),
+        ("The the of.", COLD, "en", "nothing that could be checked"),
     ],
 )
 def test_a_claim_that_no_span_holds_is_cut_and_says_why(claim, passage, language, why):
-    verdict = check(claim, [passage], language, min_support=0.6)
+    verdict = check(claim, [passage], language, least=0.5)
     assert not verdict.supported
     assert why in verdict.why
 
@@ -68,13 +69,13 @@ def test_a_claim_that_no_span_holds_is_cut_and_says_why(claim, passage, language
 def test_the_medicine_that_was_asked_about_cannot_borrow_another_ones_passage():
     claim = "An adult can take one or two 500 mg tablets of naproxen up to 4 times in 24 hours."
     question = "How much naproxen can I take?"
-    assert "does not speak of naproxen" in check(claim, [DOSE], "en", min_support=0.6, question=question).why
+    assert "does not speak of naproxen" in check(claim, [DOSE], "en", least=0.5, question=question).why
     brand = "An adult can take one or two 500 mg Tylenol tablets up to 4 times in 24 hours."
-    assert check(brand, [DOSE], "en", min_support=0.6, question="How much Tylenol can I take?").supported
+    assert check(brand, [DOSE], "en", least=0.5, question="How much Tylenol can I take?").supported
 
 
 def test_the_right_passage_is_found_among_several():
-    verdict = check("Leave at least 4 hours between doses.", [COLD, GANMAO, DOSE], "en", min_support=0.6)
+    verdict = check("Leave at least 4 hours between doses.", [COLD, GANMAO, DOSE], "en", least=0.5)
     assert verdict.supported and verdict.passage == 2
 
 
@@ -112,12 +113,12 @@ def test_quantities_compare_across_words_and_units():
 )
 def test_the_opposite_direction_is_cut(claim, text):
     passage = Passage(id="x", document="x", title="X", heading="", text=text, language="en", sources=())
-    verdict = check(claim, [passage], "en", min_support=0.6)
+    verdict = check(claim, [passage], "en", least=0.5)
     assert not verdict.supported
-    assert check(text, [passage], "en", min_support=0.6).supported
+    assert check(text, [passage], "en", least=0.5).supported
 
 
 def test_a_word_inside_another_is_no_direction():
     text = "Heart disease makes it harder to recover from a shot."
     passage = Passage(id="x", document="x", title="X", heading="", text=text, language="en", sources=())
-    assert check("Heart disease makes it harder to recover from a shot.", [passage], "en", min_support=0.6).supported
+    assert check("Heart disease makes it harder to recover from a shot.", [passage], "en", least=0.5).supported

@@ -1,0 +1,120 @@
+"""What has been heard of the person whom a conversation is about now: whose words count, and what short replies meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent import intake, person, replies
+from agent.findings import find
+from agent.language import detect
+from agent.privacy import Redactor
+from agent.refine import refine
+from agent.triage import triage, unanswered
+from agent.types import ConversationState, Language, Message, SafeText, Triage
+from retrieval.types import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """`told`: all that was told in a history, without what only denies or does not know; `denied`: signs that we asked for were
+    denied, and none was affirmed."""
+
+    told: str
+    denied: bool
+
+
+def continued(state: ConversationState, message: SafeText, language: Language) -> ConversationState:
+    """The state with whom it is about; where the message turns to somebody else, with a new history that begins here."""
+    if meant := person.meant(message.text):
+        return replace(state, person=meant)
+    findings = find(message, language)
+    if not state.person:
+        return replace(state, person=person.told_of(message.text, findings))
+    turned = person.turned_to(message.text, state.person, findings)
+    return begun(state, turned) if turned else state
+
+
+def begun(state: ConversationState, who: str) -> ConversationState:
+    """A new history within the conversation: nothing said before weighs on it, and anything may be asked again."""
+    return replace(
+        state, person=who, begins=len(state.messages), triage=None, asked=(), intake_turns=0, topic="", helped=()
+    )
+
+
+def heard(state: ConversationState, message: SafeText, language: Language, redactor: Redactor) -> tuple[SafeText, ...]:
+    """What the person said in this history, oldest first, the last being `message`; short replies are written out."""
+    told = (*state.messages[state.begins :], Message("user", message.text))
+    return tuple(redactor.redact(text) for text in replies.in_context(told, language))
+
+
+def settled(previous: Triage | None, *, replying: bool) -> Triage | None:
+    """How the turn before ended, as a floor for this one.
+
+    A level that only the learned reader gave, on an opening that left things out, is read again with what was replied to
+    our questions. What a rule gave stands, and so does an emergency, whoever saw it.
+    """
+    if not replying or previous is None or previous.level not in ("routine", "urgent"):
+        return previous
+    return replace(previous, level=previous.floor) if previous.floor != previous.level else previous
+
+
+def replying(state: ConversationState, language: Language) -> bool:
+    """Whether the message that comes replies to questions of ours."""
+    return bool(state.messages[state.begins :]) and bool(_asked(state.messages[-1], language))
+
+
+def replied(state: ConversationState, message: SafeText, language: Language) -> Replied:
+    """What came of the questions of this history so far, `message` being the reply to the last."""
+    told, denied, affirmed, before = [], False, False, ""
+    for each in (*state.messages[state.begins :], Message("user", message.text)):
+        if each.role == "assistant":
+            before = each.text
+            continue
+        asked = [rule for rule in intake.asked_in(before, language) if rule.yes[language]] if before else []
+        meant = replies.written_out(each.text, before, language) if asked else each.text
+        no = [rule.no[language] for rule in asked if rule.no[language] in meant]
+        denied, affirmed = denied or bool(no), affirmed or any(rule.yes[language] in meant for rule in asked)
+        own = "\n".join(line for line in meant.splitlines() if line not in no and not replies.empty(line))
+        told += [own] if own else []
+    return Replied("\n".join(told), denied and not affirmed)
+
+
+def _asked(message: Message, language: Language) -> bool:
+    return message.role == "assistant" and (message.kind == "clarify" or bool(intake.asked_in(message.text, language)))
+
+
+def weighed(
+    state: ConversationState, message: SafeText, language: Language, embedder: Embedder, *, said: Sequence[SafeText]
+) -> tuple[Triage, Replied]:
+    """The urgency after a message: rules over everything `said` of this person, then what the learned reader adds."""
+    answers = replying(state, language)
+    came = replied(state, message, language) if answers else Replied("", denied=False)
+    ruled = triage(said, language, previous=settled(state.triage, replying=answers))
+    found = refine(ruled, said, language, embedder, previous=state.triage, told=came.told, denied=came.denied)
+    if found.level == "unclear" and state.intake_turns >= intake.MOST_TURNS:
+        found = unanswered(found, language)
+    return found, came
+
+
+def replayed(
+    state: ConversationState, messages: Sequence[tuple[str, str]], redactor: Redactor, embedder: Embedder
+) -> ConversationState:
+    """The state after messages (role, raw text) that were said elsewhere, as turn by turn would have left it."""
+    for role, content in messages:
+        safe = redactor.redact(content)
+        if role == "assistant":
+            asked = intake.ids_in(safe.text, state.language or "en")
+            state = replace(
+                state,
+                messages=(*state.messages, Message("assistant", safe.text, kind="clarify" if asked else "")),
+                asked=(*state.asked, *asked),
+                intake_turns=state.intake_turns + bool(asked),
+            )
+            continue
+        language = detect(safe.text, state.language)
+        state = continued(state, safe, language)
+        said = heard(state, safe, language, redactor)
+        found, _ = weighed(state, safe, language, embedder, said=said)
+        state = replace(state, messages=(*state.messages, Message("user", safe.text)), triage=found, language=language)
+    return state
