@@ -78,7 +78,8 @@ class Matcher:
             for phrase in members:
                 phrases.setdefault(phrase, []).append(number)
         self._starts: dict[str, list[tuple[Phrase, tuple[int, ...]]]] = {}
-        for phrase, numbers in phrases.items():
+        # The shortest first, and always in one order: what a set of phrases gives depends on the hash seed.
+        for phrase, numbers in sorted(phrases.items(), key=lambda row: (len(row[0]), row[0])):
             self._starts.setdefault(phrase[0], []).append((phrase[1:], tuple(numbers)))
         self._counts = [
             (int(first[1:]) if first[1:] else None, numbers)
@@ -216,7 +217,7 @@ class Matcher:
         """The vocabulary word that `raw` is with one letter doubled, dropped, added or swapped; else its stem."""
         if self._deletes is None:
             self._deletes = {}
-            for known in self._vocabulary:
+            for known in sorted(self._vocabulary):
                 if len(known) >= _MISSPELT_FROM - 1 and known.isascii() and known.isalpha():
                     for cut in range(1, len(known)):
                         self._deletes.setdefault(known[:cut] + known[cut + 1 :], known)

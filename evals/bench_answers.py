@@ -126,24 +126,25 @@ def intake() -> None:
 
 
 def premises() -> None:
-    """False premises: is what is true said before the answer?"""
+    """False premises: is what is true said before the answer? Thresholds were chosen on the even lines; the odd are held back."""
     agent = build_agent(replace(load(), engine="none"))
     rows = [json.loads(line) for line in _PREMISES.read_text(encoding="utf-8").splitlines()]
     found: Counter[tuple[str, str]] = Counter()
-    for row in tqdm(rows, disable=None):
+    for place, row in enumerate(tqdm(rows, disable=None)):
         for language in ("en", "zh"):
+            half = f"{'held back' if place % 2 else 'seen'} {language}"
             for message in row[language]:
                 answer = _turn(agent, message)
                 said = f"{answer.banner}\n{answer.text}"
                 corrected = any(rule.startswith(("premise-", "belief-")) for rule in answer.rules)
                 # A page that says what is true, in the answer, corrects as well; the judge reads English facts in either language.
                 told = any(_supports(fact, said) for fact in (*row["must_say"], row["truth"]))
-                found[language, "n"] += 1
-                found[language, "rule"] += corrected
-                found[language, "said"] += corrected or told
-    for language in ("en", "zh"):
-        _rate(f"{language}: a rule corrected it", found[language, "rule"], found[language, "n"])
-        _rate(f"{language}: corrected, or said in the answer", found[language, "said"], found[language, "n"])
+                found[half, "n"] += 1
+                found[half, "rule"] += corrected
+                found[half, "said"] += corrected or told
+    for half in sorted({key[0] for key in found}):
+        _rate(f"{half}: a rule or the catalogue corrected it", found[half, "rule"], found[half, "n"])
+        _rate(f"{half}: corrected, or said in the answer", found[half, "said"], found[half, "n"])
     agent.close()
 
 

@@ -154,6 +154,7 @@ def test_a_question_about_oneself_is_real(text: str, name: str) -> None:
         ("胰岛素没停", "medicine_stopped"),
         ("没有停了胰岛素", "medicine_stopped"),
         ("没有停药", "doses_missed"),
+        ("没有突然停药", "stopped_unnamed"),
         ("I have not missed any doses of my insulin", "doses_missed"),
     ],
 )
