@@ -5,7 +5,6 @@ ANAMNESIS_SCREENSHOTS names a folder that keeps the pictures.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -421,8 +420,9 @@ def test_the_page_for_the_doctor_is_saved_and_names_nobody(page, server, home, t
 
 
 def page_text(data: bytes) -> bytes:
-    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
-    return "\n".join(sheet.extract_text() for sheet in pypdf.PdfReader(io.BytesIO(data)).pages).encode()
+    import pypdfium2
+
+    return "\n".join(sheet.get_textpage().get_text_bounded() for sheet in pypdfium2.PdfDocument(data)).encode()
 
 
 def test_stop_ends_the_writing_and_the_chat_goes_on(page):
