@@ -139,12 +139,12 @@ def agreement(claim: str, quote: str, *, passage: str, subject: str, language: L
     terms = _terms(claim)
     strange = [name for names, name in terms if not _named(names, f"{subject}\n{passage}".lower())]
     other = [name for names, name in _terms(quote) if not _named(names, claim.lower())]
-    plain = _plain(claim)
+    plain = in_one_line(claim)
     found = (
         len(known) / max(1, len(said)),
         len(said & (near | topic)) / max(1, len(said)),
         float(len(said) - len(known)),
-        float(bool(plain) and plain in _plain(quote)),
+        float(bool(plain) and plain in in_one_line(quote)),
         float(len(lost)),
         float(len(lost_all)),
         float(len(units)),
@@ -224,7 +224,8 @@ def _named(names: Sequence[str], text: str) -> bool:
     return any(name in text for name in names)
 
 
-def _plain(text: str) -> str:
+def in_one_line(text: str) -> str:
+    """Letters and digits alone, in small letters: what tells a copy from a paraphrase."""
     return re.sub(r"[\W_]+", " ", text.lower()).strip()
 
 

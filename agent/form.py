@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from agent import compose, medicines, respond
@@ -68,7 +67,6 @@ class Request:
     earlier: tuple[str, ...] = ()
     helped: tuple[str, ...] = ()
     long: bool = False
-    today: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def speak(
     for text in (request.before, *_read_as(request)):
         yield from respond.note(spoken, text)
     yield from respond.note(spoken, request.caution)
-    if calculated := calculated_for(request.words, language, today=request.today):
+    if calculated := calculated_for(request.words, language):
         for text in calculated:
             yield from respond.note(spoken, text)
         spoken.route = "calculator"
@@ -178,7 +176,7 @@ def _from_pages(
     return Formed(kind, missing, helped)
 
 
-def calculated_for(words: str, language: Language, *, today: date | None = None) -> tuple[str, ...]:
+def calculated_for(words: str, language: Language) -> tuple[str, ...]:
     """What the calculators that the words want make of them: worked out, never written by a model."""
     from agent.calculators.naming import wanted
     from agent.calculators.reading import read
@@ -187,7 +185,7 @@ def calculated_for(words: str, language: Language, *, today: date | None = None)
 
     shown = []
     for name in wanted(words, language)[:_CALCULATORS]:
-        head, *rest = show(assess(name, read(name, words, language), today=today), language)
+        head, *rest = show(assess(name, read(name, words, language)), language)
         shown.append("\n".join((f"{head}\n", *(line if line.startswith("- ") else f"- {line}" for line in rest))))
     return tuple(shown)
 

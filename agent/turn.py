@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import date
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -16,7 +17,7 @@ from agent.intake import asks_something, questions_for, skips
 from agent.language import detect
 from agent.messages import say
 from agent.policy import corrected, decide
-from agent.privacy import Redactor
+from agent.privacy import Redactor, redact_once
 from agent.prompts import prompts_hash
 from agent.query import about, fragment, standalone
 from agent.relevance import bearing
@@ -45,6 +46,9 @@ from knowledge.errors import StoreError
 from retrieval.search import search
 from retrieval.spelling import put_right
 from retrieval.types import Filters, Hit
+
+# Ways of answering for which a model was asked; the others never reach one.
+_ASKED_A_MODEL = ("model", "extractive")
 
 
 def run_turn(
@@ -182,6 +186,7 @@ def _without_model(
     """Emergencies, crises, refusals and questions out of scope: reviewed text, at once."""
     block = compose.urgency_block(triage, language=language, country=country)
     kind: Kind = policy.kind or "emergency"
+    spoken = respond.Spoken()
     if kind == "crisis":
         head = f"**{say(language, 'banner_crisis')}**"
         block = f"{head}\n\n{block}"
@@ -190,13 +195,15 @@ def _without_model(
         kind = "emergency"
         # What is believed can do harm now ("make him vomit"), so the correction comes here too.
         text = "\n\n".join(filter(None, (policy.caution, compose.emergency_text(language=language, country=country))))
-        if state.audience == "clinician":
-            text = "\n\n".join((*form.calculated_for(safe.text, language), text))
+        if state.audience == "clinician" and (calculated := form.calculated_for(safe.text, language)):
+            text = "\n\n".join((*calculated, text))
+            spoken.route = "calculator"
     else:
         text = policy.text
     yield Urgency(triage, block)
     yield Sentence(text)
-    yield from _close(agent, state, safe, clock, language, triage, kind=kind, text=text, policy=policy, banner=block)
+    yield from _close(agent, state, safe, clock, language, triage, kind=kind, text=text, policy=policy, banner=block,
+                      spoken=spoken)  # fmt: skip
 
 
 def _close(
@@ -222,7 +229,7 @@ def _close(
         claims=tuple(spoken.claims),
         not_found=not_found,
         banner=block,
-        model=model.name if model and spoken.route else "",
+        model=model.name if model and spoken.route in _ASKED_A_MODEL else "",
         settings=agent.settings_hash,
         timings=clock.times,
         rules=rules,
@@ -237,7 +244,7 @@ def _close(
                 answer = replace(
                     answer, kind="not_found", text=say(language, "audit_failed", call=call), citations=(), claims=()
                 )
-    shown = "\n\n".join(part for part in (answer.banner, answer.text) if part)
+    shown = "\n\n".join(part for part in (answer.banner, _kept(answer.text, spoken)) if part)
     messages = (*state.messages, Message("user", safe.text), Message("assistant", shown, kind=answer.kind))
     following = replace(
         state,
@@ -250,6 +257,11 @@ def _close(
         helped=(*state.helped, helped) if helped else state.helped,
     )
     yield Done(answer=answer, state=following)
+
+
+def _kept(text: str, spoken: respond.Spoken) -> str:
+    """An answer as it is kept: what a calculator worked out holds the person's own dates, written out for them to read."""
+    return redact_once(text, date.today()).text if spoken.route == "calculator" else text
 
 
 def _unusable(message: str, safe: SafeText, language: Language) -> str:
@@ -296,7 +308,7 @@ def _closing(agent: Agent, answer: Answer, safe: SafeText, spoken: respond.Spoke
         "level": answer.level,
         "rules": list(answer.rules),
         "facts": asdict(answer.triage.facts),
-        "text": answer.text,
+        "text": _kept(answer.text, spoken),
         "claims": [asdict(claim) for claim in answer.claims],
         "citations": [{"key": citation.key, "passage": citation.passage} for citation in answer.citations],
         "route": spoken.route,
@@ -304,7 +316,7 @@ def _closing(agent: Agent, answer: Answer, safe: SafeText, spoken: respond.Spoke
         "settings": answer.settings,
         "prompts": prompts_hash(),
         "model": {"name": model.name, "weights": model.weights, "adapter": model.adapter}
-        if model and spoken.route
+        if model and spoken.route in _ASKED_A_MODEL
         else None,
         "timings": {name: round(seconds, 4) for name, seconds in answer.timings.items()},
     }

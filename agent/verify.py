@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.agree import best_span, content, values
+from agent.agree import best_span, content, in_one_line, values
 from agent.support import support
 from agent.types import Claim, Language
 from knowledge.types import Passage
@@ -53,7 +53,7 @@ def check(
     words = content(claim)
     if not words:
         return Verdict(False, "", -1, 0.0, "it says nothing that could be checked")
-    plain = _plain(claim)
+    plain = in_one_line(claim)
     transplanted = words & set(tokens(question))
     subjects = [f"{passage.title} {passage.heading}" for passage in passages]
     shares = [
@@ -79,7 +79,7 @@ def check(
                 else Verdict(False, quote, place, 0.0, why or "only the heading shares its words")
             )
             continue
-        if len(words) > 1 and plain in _plain(quote):
+        if len(words) > 1 and plain in in_one_line(quote):
             return Verdict(True, quote, place, 1.0, "supported")
         read.append((place, claimed, quote, found))
     for place, claimed, quote, found in read:
@@ -111,7 +111,3 @@ def _by_title(claim: str, passage: Passage) -> str:
         if name.lower() in claim.lower() and passage.title.lower() not in claim.lower():
             return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", passage.title, claim, flags=re.I)
     return claim
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text.lower()).strip()

@@ -2,8 +2,9 @@
 
 `python -m evals.bench_answers [PART ...]`, parts: claims (the check of claims on our own bank and on K-QA's labels), patients
 (levels before and after intake), premises (false ones corrected), guideline (cpgQA: the span found and cited), answers (K-QA's
-questions to the four systems; resumable, the model takes twenty minutes for thirty), sample (300 statements for reading, blind).
-Without `../shared` only what our own banks measure is run.
+questions to the four systems; resumable, the model takes twenty minutes for thirty), sample (300 statements for reading,
+blind), read (what was read of an earlier sample, kept in `evals/cases/read.jsonl`). Without `../shared` only what our own banks
+measure is run.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 from tqdm import tqdm
 
 from agent import verify
+from agent.beliefs import rests_on
 from agent.build import Agent, build_agent
 from agent.config import load
 from agent.generate import cut_sentences, fit
@@ -49,7 +51,8 @@ _JUDGED = 0.5
 def main(parts: Sequence[str]) -> int:
     """Run the parts named, all without a name; exit 1 for a name that is none."""
     known: dict[str, Callable[[], None]] = {
-        "claims": claims, "patients": intake, "premises": premises, "guideline": guideline, "answers": answers, "sample": sample,
+        "claims": claims, "patients": intake, "premises": premises, "guideline": guideline, "answers": answers,
+        "sample": sample, "read": read,
     }  # fmt: skip
     if unknown := set(parts) - set(known):
         print(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(known)}", file=sys.stderr)
@@ -79,6 +82,16 @@ def claims() -> None:
             n, kept = found[*key, "n"], found[*key, "kept"]
             right = kept if key[0] == "supported" else n - kept
             _rate(f"{split}: {' '.join(key)}, {'kept' if key[0] == 'supported' else 'cut'}", right, n)
+    for least in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+        for label in ("supported", "contradicted"):
+            held = [pair for pair in of_split("validation") if pair.label == label]
+            kept = sum(
+                verify.check(
+                    pair.claim, [pair.passage], "zh" if pair.passage.language == "zh" else "en", least=least
+                ).supported
+                for pair in held
+            )
+            _rate(f"validation, least {least}: {label}, kept", kept, len(held))
     if not BENCH.is_dir():
         return
     rows = bench("claim_support_kqa")
@@ -107,6 +120,7 @@ def intake() -> None:
             found[*key, "after"] += outcome.last.level in patient.accepted
             found[*key, "asked"] += bool(outcome.topics)
             found[*key, "decisive"] += bool(patient.decisive & set(outcome.topics))
+            found[*key, "called"] += mild and outcome.first.level == "emergency"
             for name, own in (("must be an emergency", must), ("mild", mild)):
                 found[*key, f"{name} n"] += own
                 found[*key, f"{name}, before"] += own and outcome.first.level in patient.accepted
@@ -119,6 +133,7 @@ def intake() -> None:
         for name in ("must be an emergency", "mild"):
             for when in ("before", "after"):
                 _rate(f"{head}: {name}, {when}", found[*key, f"{name}, {when}"], found[*key, f"{name} n"])
+        _rate(f"{head}: mild, called an emergency on the opening", found[*key, "called"], found[*key, "mild n"])
         _rate(f"{head}: something was asked", found[*key, "asked"], n)
         _rate(f"{head}: what decides was asked", found[*key, "decisive"], n)
     print(f"turns: median {percentile(turns, 0.5):.0f}, most {max(turns):.0f}")
@@ -145,7 +160,22 @@ def premises() -> None:
     for half in sorted({key[0] for key in found}):
         _rate(f"{half}: a rule or the catalogue corrected it", found[half, "rule"], found[half, "n"])
         _rate(f"{half}: corrected, or said in the answer", found[half, "said"], found[half, "n"])
+    for name, language, messages in _benign():
+        wrong = sum(rests_on(message, language, agent.embedder) is not None for message in messages)
+        _rate(f"{name}: the catalogue corrects a real patient's message", wrong, len(messages))
     agent.close()
+
+
+def _benign() -> Iterator[tuple[str, Language, list[str]]]:
+    """Real patients' messages, the 150 that thresholds were chosen on and the rest, where the sets are there."""
+    if not BENCH.is_dir():
+        return
+    english = [row["text"] for row in bench("benign_patient_questions")]
+    chinese = [row["history"][0][0] if row["history"] else row["instruction"] for row in bench("zh_dialogues")]
+    languages: tuple[tuple[Language, list[str]], ...] = (("en", english), ("zh", chinese))
+    for language, messages in languages:
+        yield f"seen {language}", language, messages[:150]
+        yield f"held back {language}", language, messages[150:]
 
 
 def guideline() -> None:
@@ -246,6 +276,15 @@ def sample() -> None:
             encoding="utf-8",
         )
         print(path)
+
+
+def read() -> None:
+    """What readers, blind to the system, said of an earlier sample: statements beside what they name, must-haves beside answers."""
+    rows = [json.loads(line) for line in _READ.read_text(encoding="utf-8").splitlines()]
+    counted = Counter((row["what"], row["system"], row["label"]) for row in rows)
+    for (what, system, label), count in sorted(counted.items()):
+        whole = sum(n for (one, other, _), n in counted.items() if (one, other) == (what, system))
+        _rate(f"{what}, {system}: {label}", count, whole)
 
 
 def _asked() -> list[dict[str, Any]]:
@@ -355,6 +394,7 @@ def _rate(name: str, part: int, whole: int) -> None:
     print(f"{name:72} {part:4}/{whole:<4} {part / max(1, whole):.3f} [{low:.2f}, {high:.2f}]")
 
 
+_READ = Path(__file__).parent / "cases" / "read.jsonl"
 _PREMISES = Path(__file__).parent / "cases" / "premises.jsonl"
 
 

@@ -332,3 +332,20 @@ def test_a_guideline_is_for_the_doctor_and_says_when_it_is_out_of_date(base):
     assert "Amoxicillin 500 mg" not in refused.text
     patient = _done(_events(agent, question, new_state(agent.settings))).answer
     assert not [citation for citation in patient.citations if citation.document.startswith("open-medicine:")]
+
+
+@pytest.mark.parametrize("message", ["When is my baby due? My last period began on 2 March 2026.", "我末次月经是2026年3月2日，预产期是哪天？"])
+def test_a_calculation_is_read_by_the_person_and_its_dates_are_kept_by_nobody(base, message):
+    agent = _agent(base, "never asked")
+    done = _done(_events(agent, message))
+    assert done.answer.kind == "answer" and "2026" in done.answer.text and agent.model.requests == []
+    assert done.answer.model == "", "no model wrote it"
+    kept = json.dumps([entry.payload for entry in agent.audit.export(conversation=done.state.id)], ensure_ascii=False)
+    own = ("December 7", "7 December", "2 March 2026", "2026年12月7日", "2026年3月2日", "2026-12-07", "2026-03-02")
+    assert not [day for day in own if day in kept or day in done.state.messages[-1].text]
+
+
+def test_a_pair_of_medicines_is_answered_without_a_model_and_says_so(base):
+    agent = _agent(base, "never asked")
+    answer = _done(_events(agent, "Can I take ibuprofen with sertraline?")).answer
+    assert answer.citations and answer.model == "" and agent.model.requests == []
