@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agent import intake, person, replies
+from agent import intake, person, replies, wishes
 from agent.findings import find
 from agent.language import detect
 from agent.privacy import Redactor
@@ -26,6 +26,8 @@ class Replied:
 
 def continued(state: ConversationState, message: SafeText, language: Language) -> ConversationState:
     """The state with whom it is about; where the message turns to somebody else, with a new history that begins here."""
+    if not message.text:
+        return state
     if meant := person.meant(message.text):
         return replace(state, person=meant)
     findings = find(message, language)
@@ -43,8 +45,11 @@ def begun(state: ConversationState, who: str) -> ConversationState:
 
 
 def heard(state: ConversationState, message: SafeText, language: Language, redactor: Redactor) -> tuple[SafeText, ...]:
-    """What the person said in this history, oldest first, the last being `message`; short replies are written out."""
-    told = (*state.messages[state.begins :], Message("user", message.text))
+    """What the person said in this history, oldest first, the last being `message`; short replies are written out.
+
+    Wishes about the record are left out, also of `message` (`wishes.told`): where it tells nothing else, it is not there.
+    """
+    told = _spoken(state, message)
     return tuple(redactor.redact(text) for text in replies.in_context(told, language))
 
 
@@ -67,7 +72,7 @@ def replying(state: ConversationState, language: Language) -> bool:
 def replied(state: ConversationState, message: SafeText, language: Language) -> Replied:
     """What came of the questions of this history so far, `message` being the reply to the last."""
     told, denied, affirmed, before = [], False, False, ""
-    for each in (*state.messages[state.begins :], Message("user", message.text)):
+    for each in _spoken(state, message):
         if each.role == "assistant":
             before = each.text
             continue
@@ -80,14 +85,35 @@ def replied(state: ConversationState, message: SafeText, language: Language) -> 
     return Replied("\n".join(told), denied and not affirmed)
 
 
+def left_open(state: ConversationState, language: Language) -> tuple[str, ...]:
+    """The questions of ours that the last answer ended with, in its order."""
+    last = state.messages[-1] if state.messages[state.begins :] else Message("user", "")
+    if last.role != "assistant":
+        return ()
+    own = (state.triage.question,) if state.triage is not None and state.triage.level == "unclear" else ()
+    asked = (rule.text[language] for rule in intake.asked_in(last.text, language))
+    return tuple(dict.fromkeys(question for question in (*own, *asked) if question and question in last.text))
+
+
+def _spoken(state: ConversationState, message: SafeText) -> tuple[Message, ...]:
+    """The messages of this history with `message`, without wishes about the record."""
+    now = (Message("user", message.text),) if message.text else ()
+    return (*wishes.spoken(state.messages[state.begins :]), *now)
+
+
 def _asked(message: Message, language: Language) -> bool:
-    return message.role == "assistant" and (message.kind == "clarify" or bool(intake.asked_in(message.text, language)))
+    return message.role == "assistant" and (message.kind == "clarify" or bool(intake.ids_in(message.text, language)))
 
 
 def weighed(
     state: ConversationState, message: SafeText, language: Language, embedder: Embedder, *, said: Sequence[SafeText]
 ) -> tuple[Triage, Replied]:
-    """The urgency after a message: rules over everything `said` of this person, then what the learned reader adds."""
+    """The urgency after a message: rules over everything `said` of this person, then what the learned reader adds.
+
+    A message that told nothing (only a wish about the record) leaves it as it was, with its open question.
+    """
+    if not message.text:
+        return state.triage or triage((message,), language), Replied("", denied=False)
     answers = replying(state, language)
     came = replied(state, message, language) if answers else Replied("", denied=False)
     ruled = triage(said, language, previous=settled(state.triage, replying=answers))
@@ -113,8 +139,9 @@ def replayed(
             )
             continue
         language = detect(safe.text, state.language)
-        state = continued(state, safe, language)
-        said = heard(state, safe, language, redactor)
-        found, _ = weighed(state, safe, language, embedder, said=said)
+        told = wishes.told(safe)
+        state = continued(state, told, language)
+        said = heard(state, told, language, redactor)
+        found, _ = weighed(state, told, language, embedder, said=said)
         state = replace(state, messages=(*state.messages, Message("user", safe.text)), triage=found, language=language)
     return state

@@ -19,7 +19,7 @@ from knowledge.errors import KnowledgeError
 from knowledge.types import Source
 
 _FOLDER = Path(knowledge.__file__).parent / "rules" / "policy"
-_FILES = ("crisis", "refusal", "scope", "caution", "premise")
+_FILES = ("crisis", "refusal", "scope", "wish", "caution", "premise")
 _LANGUAGES = ("en", "zh")
 _CLASS = re.compile(r"<([a-z_]+)>")
 _SENTENCE = re.compile(r"[.!?;。！？；\n]+(?:\s|$)|[。！？；\n]+")
@@ -128,6 +128,17 @@ def rules() -> tuple[Rule, ...]:
 def texts() -> Mapping[str, Mapping[str, str]]:
     """What a person reads, by name and language."""
     return {name: {language: row[language].strip() for language in _LANGUAGES} for name, row in _both("texts").items()}
+
+
+def plain(text: str) -> str:
+    """A text as patterns read it, each character in its place: straight apostrophes, simplified Chinese."""
+    return text.translate(_STRAIGHT).translate(_tables()[1])
+
+
+@functools.cache
+def patterns(file: str, table: str) -> Mapping[str, re.Pattern[str] | None]:
+    """A table of a file that holds patterns alone, by language."""
+    return _patterns(_toml(file)[table], "")
 
 
 def _rule(row: dict[str, Any], sources: Mapping[str, Source], file: str) -> Rule:

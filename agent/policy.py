@@ -2,7 +2,8 @@
 
 What no rule saw, a learned reader may add (`agent.readings`); it undoes nothing. Order: danger to a person first, then
 what is not helped with, then what is not ours, then cautions. A message about symptoms is never out of scope, and a
-message that only names a topic (suicide, abuse) is answered with the lines added.
+message that only names a topic (suicide, abuse) is answered with the lines added. A wish about the record ("delete my data") is
+answered where nothing else is said, and stands beside every other decision.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from agent import intents, readings
+from agent import intents, readings, wishes
 from agent.beliefs import Belief
 from agent.intents import Reading, Rule
 from agent.messages import say
 from agent.types import Audience, Language, Policy, SafeText, Triage
+from agent.wishes import Wish
 from knowledge import places
 
 _EARLIER = 3
@@ -52,8 +54,25 @@ def decide(
     """The policy for one message. `history` is the person's earlier messages, oldest first; `shares` come from
     `agent.readings.shares`, none where only rules decide.
 
-    `kind` None means go on; `rule` is "none", or the rule behind `caution`. Several cautions are joined.
+    `kind` None means go on; `rule` is "none", or the rule behind `caution`. Several cautions are joined. A wish about the record
+    is answered beside any of these; where it is all that is said, it is the answer.
     """
+    wish = wishes.read(message.text)
+    found = _decided(message, wish, history, language, triage, country=country, audience=audience, shares=shares)
+    return found if wish is None else _with_wish(found, wish, language, emergency=triage.level == "emergency")
+
+
+def _decided(
+    message: SafeText,
+    wish: Wish | None,
+    history: Sequence[SafeText],
+    language: Language,
+    triage: Triage,
+    *,
+    country: str,
+    audience: Audience,
+    shares: Mapping[str, float],
+) -> Policy:
     here = intents.read(message.text)
     before = tuple(intents.read(said.text) for said in history)
     for rule in _of("crisis"):
@@ -64,7 +83,7 @@ def decide(
     reads_like = readings.crisis(shares, emergency=triage.level == "emergency")
     if reads_like and not (audience == "clinician" and _asks_in_general(here)):
         return _read_crisis(reads_like, language, country, about_other=triage.facts.subject == "other")
-    if continued := _continued(here, message, before, language, country):
+    if continued := _continued(here, message, wish, before, language, country):
         return continued
     for rule in _of("refusal"):
         if intents.matches(rule, here):
@@ -78,6 +97,14 @@ def decide(
             if intents.matches(rule, here):
                 return Policy("out_of_scope", rule.id, text=_text(rule.text, language))
     return _cautions(message, here, before, language, country, audience)
+
+
+def _with_wish(found: Policy, wish: Wish, language: Language, *, emergency: bool) -> Policy:
+    alone = not wish.rest
+    said = _text(wish.rule.alone if alone else wish.rule.text, language)
+    if alone and found.kind is None and not emergency:
+        return Policy("out_of_scope", wish.rule.id, text=said, caution=found.caution)
+    return replace(found, rule=wish.rule.id if found.rule == "none" else found.rule, aside=said)
 
 
 def corrected(policy: Policy, belief: Belief | None, language: Language) -> Policy:
@@ -120,11 +147,18 @@ def _asks_in_general(here: Reading) -> bool:
 
 
 def _continued(
-    here: Reading, message: SafeText, before: tuple[Reading, ...], language: Language, country: str
+    here: Reading,
+    message: SafeText,
+    wish: Wish | None,
+    before: tuple[Reading, ...],
+    language: Language,
+    country: str,
 ) -> Policy | None:
-    """A short reply soon after a crisis ("yes", "tonight", "我不知道") still belongs to it, unless all is well."""
+    """A short reply soon after a crisis ("yes", "tonight", "我不知道") still belongs to it, unless all is well; "is this stored?"
+    and "delete this, thank you" say nothing of that."""
+    said = message.text if wish is None else wish.rest
     short = len(here.whole["en"].split()) <= _SHORT_WORDS and len(here.whole["zh"]) <= _SHORT_HAN
-    if not short or _SAFE_NOW.search(message.text) or _QUESTION.search(message.text.strip()):
+    if not short or _SAFE_NOW.search(said) or _QUESTION.search(said.strip()):
         return None
     for earlier in before[-_EARLIER:]:
         for rule in _of("crisis"):

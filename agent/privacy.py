@@ -10,6 +10,8 @@ import re
 from datetime import date
 
 from agent.identifiers import Identifier, find
+from agent.identifiers.chinese_people import parts as chinese_parts
+from agent.identifiers.evidence import evidence
 from agent.identifiers.lexicon import lexicon
 from agent.types import SafeText, Span
 
@@ -20,7 +22,8 @@ _NAME_PART = re.compile(r"[^\W\d_]{3,}(?:['’\-][^\W\d_]+)*")
 class Redactor:
     """One a conversation. The same identifier gets the same placeholder: `[NAME-1]`, `[PHONE-1]`, `[DATE-1 -12d]`.
 
-    A part of a name seen earlier ("Johnson" after "Mary Johnson") gets the placeholder of the whole.
+    A part of a name seen earlier ("Johnson" after "Mary Johnson", 小芹 after 许小芹) gets the placeholder of the whole.
+    Ages above 89 are told as 90 (45 CFR 164.514): they have no placeholder, for triage reads them.
     """
 
     def __init__(self, today: date) -> None:
@@ -28,6 +31,7 @@ class Redactor:
         self._numbers: dict[tuple[str, str], int] = {}
         self._last: dict[str, int] = {}
         self._parts: dict[str, int] = {}
+        self._chinese: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._numbers)} identifiers)"
@@ -42,8 +46,9 @@ class Redactor:
             self._last[type_] = max(self._last.get(type_, 0), int(number))
         found = find(text, today=self._today)
         for item in found:
-            self._number(item)
-        found = self._with_parts(text, found)
+            if item.type != "AGE":
+                self._number(item)
+        found = self._with_parts(text, self._again(text, found))
         pieces, at = [], 0
         for item in found:
             pieces += [text[at : item.start], self._placeholder(item)]
@@ -61,9 +66,28 @@ class Redactor:
             known = self._last[item.type] = self._last.get(item.type, 0) + 1
         self._numbers[key] = known
         for part in parts if len(parts) > 1 else ():
-            if len(part) >= 3:
-                self._parts.setdefault(part, known)
+            for piece in {part, *part.split("-")}:
+                if len(piece) >= 3:
+                    self._parts.setdefault(piece, known)
+        for part in chinese_parts(item.key) if item.type == "NAME" else ():
+            self._chinese.setdefault(part, known)
+            self._numbers.setdefault(("NAME", part), known)
         return known
+
+    def _again(self, text: str, found: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
+        """Chinese names that were told before, and given names out of them, where nothing else says that they are names."""
+        known = [part for part in sorted(self._chinese, key=len, reverse=True) if part in text]
+        if not known:
+            return found
+        taken = bytearray(len(text))
+        for item in found:
+            taken[item.start : item.end] = b"\x01" * (item.end - item.start)
+        extra = [
+            Identifier("NAME", match.start(), match.end(), 50, match[0])
+            for match in re.finditer("|".join(map(re.escape, known)), text)
+            if not any(taken[match.start() : match.end()])
+        ]
+        return tuple(sorted((*found, *extra), key=lambda item: item.start))
 
     def _with_parts(self, text: str, found: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
         if not self._parts:
@@ -77,7 +101,7 @@ class Redactor:
             low = match[0].lower().removesuffix("'s").removesuffix("’s")
             if (
                 low in self._parts
-                and (match[0][0].isupper() or low in lexicon().given)
+                and (match[0][0].isupper() or low in lexicon().given or not evidence().ordinary(low))
                 and match.start() >= at
                 and (coming is None or match.start() + len(low) <= coming.start)
             ):
@@ -88,6 +112,9 @@ class Redactor:
         return tuple(sorted((*found, *extra), key=lambda item: item.start))
 
     def _placeholder(self, item: Identifier) -> str:
+        if item.type == "AGE":
+            # The key is the age as it may be told; triage reads it where it stands.
+            return item.key
         offset = "" if item.offset is None else f" {item.offset:+d}d" if item.offset else " 0d"
         return f"[{item.type}-{self._number(item)}{offset}]"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from agent import learned
+from agent import learned, wishes
 from agent.adapted import MOST
 from agent.query import salient
 from agent.types import SafeText
@@ -42,11 +42,15 @@ def label(expect: str, kind: str) -> str:
 
 
 def shares(message: SafeText, embedder: Embedder) -> Mapping[str, float]:
-    """The probability of each label; empty for vectors of another embedder than the one it was trained on."""
+    """The probability of each label; empty for vectors of another embedder than the one it was trained on, and for a message
+    that only says a wish about the record, whose own words are not read (`agent.wishes`)."""
     model = learned.load(MODEL)
     if embedder.id != model.embedder:
         return {}
-    text = salient(message.text, most=MOST)
+    told = wishes.without(message.text)
+    if message.text and not told:
+        return {}
+    text = salient(told, most=MOST)
     return model.read(text, embedder.query(text))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from agent import learned
+from agent import learned, wishes
 from agent.corrections import is_correction, mended
 from agent.learned import Near
 from agent.triage import asking, denies, unanswered
@@ -89,12 +89,13 @@ def refine(
     `told`: what to read in place of the last messages, where they reply to questions of ours; `denied`: the signs that were
     asked for were denied, so that what only the reader finds urgent needs a visit, not today.
 
-    Unchanged for vectors of another embedder than the one it was trained on.
+    Unchanged for vectors of another embedder than the one it was trained on, and after a message that only says a wish about the
+    record; a wish beside something else is not read.
     """
     model = learned.load(MODEL)
-    if embedder.id != model.embedder:
+    if embedder.id != model.embedder or (history[-1].text and not wishes.without(history[-1].text)):
         return triage
-    text = told or reading(history)
+    text = wishes.without(told or reading(history))
     vector = embedder.query(text)
     shares = model.read(text, vector, named(triage))
     plain = not triage.has_symptom and any(pattern.match(text) for pattern in _PLAIN)

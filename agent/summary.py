@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby, pairwise
 
-from agent import compose, intake, replies
+from agent import compose, intake, replies, wishes
 from agent.labs import read_labs
 from agent.messages import messages, say
 from agent.tokens import simplified
@@ -251,7 +251,7 @@ def _items(found: Iterable[str | Item]) -> list[Item]:
 
 
 def _heard(state: ConversationState) -> tuple[_Heard, ...]:
-    told = state.messages[state.begins :]
+    told = wishes.spoken(state.messages[state.begins :])
     written = iter(replies.in_context(told, state.language or "en"))
     found, before = [], Message("assistant", "")
     for message in told:

@@ -10,7 +10,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from agent import compose, form, history, readings, respond
+from agent import compose, form, history, readings, respond, wishes
 from agent.beliefs import rests_on
 from agent.build import Agent
 from agent.intake import asks_something, questions_for, skips
@@ -72,8 +72,10 @@ def run_turn(
     with clock("privacy"):
         safe = redactor.redact(message)
         language = detect(safe.text, state.language)
-        about_before, state = state.person, history.continued(state, safe, language)
-        said = history.heard(state, safe, language, redactor)
+        # "Delete my data" is no complaint: what it tells without that is weighed and answered, all of it is recorded.
+        told = wishes.told(safe)
+        about_before, state = state.person, history.continued(state, told, language)
+        said = history.heard(state, told, language, redactor)
     # The place is what the person set or says, never what their language suggests.
     state = replace(state, country=places.named(safe.text) or state.country)
     country = compose.place_of(state, settings.country)
@@ -85,13 +87,17 @@ def run_turn(
 
     # 2. Triage: rules over everything said of this person, then what a learned reader adds.
     with clock("triage"):
-        triage, replied = history.weighed(state, safe, language, agent.embedder, said=said)
+        triage, replied = history.weighed(state, told, language, agent.embedder, said=said)
 
     # 3. Policy: may we answer, and how.
     with clock("policy"):
         shares = readings.shares(safe, agent.embedder)
-        policy = decide(safe, said[:-1], language, triage, country=country, audience=state.audience, shares=shares)
-        policy = corrected(policy, rests_on(safe.text, language, agent.embedder), language)
+        earlier = said[:-1] if told.text else said
+        policy = decide(safe, earlier, language, triage, country=country, audience=state.audience, shares=shares)
+        policy = corrected(policy, rests_on(told.text, language, agent.embedder), language)
+        if not told.text and policy.kind == "out_of_scope":
+            still = compose.also_ask(history.left_open(state, language), language=language)
+            policy = replace(policy, text="\n\n".join(filter(None, (policy.text, still))))
     triage = _raised(triage, policy)
     if triage.level == "emergency" or policy.kind is not None:
         yield from _without_model(agent, state, safe, clock, language, triage, policy, country=country)
@@ -100,17 +106,17 @@ def run_turn(
 
     # 4. Intake: what would change the level or the answer.
     with clock("intake"):
-        may_ask = (settings.intake if intake is None else intake) and not skips(safe.text, language)
+        may_ask = (settings.intake if intake is None else intake) and not skips(told.text, language)
         judge = partial(triage_of, language=language)
         asked = questions_for(triage, state, said, language, judge=judge) if may_ask else ()
         # A reply is answered with all that was told; a new question is answered for itself.
-        matter = safe.text if asks_something(safe.text, language) else replied.told or safe.text
+        matter = told.text if asks_something(told.text, language) else replied.told or told.text
         # Who asks something is answered, and asked beside the answer; who only tells what is wrong is asked first.
         beside = triage.level != "unclear" and (state.audience == "clinician" or asks_something(matter, language))
     turned = say(language, "new_person") if state.person != about_before and state.begins else ""
     if asked and not beside:
         text = compose.clarify_text(tuple(ask.text for ask in asked), language=language)
-        text = "\n\n".join(filter(None, (turned, text)))
+        text = "\n\n".join(filter(None, (policy.aside, turned, text)))
         yield Question(text)
         yield from _close(agent, state, safe, clock, language, triage, kind="clarify", text=text, policy=policy,
                           asked=tuple(ask.id for ask in asked))  # fmt: skip
@@ -118,11 +124,11 @@ def run_turn(
 
     # 5. Retrieval: passages that bear on the question that was meant.
     with clock("retrieval"):
-        earlier = tuple(told.text for told in said[:-1])
+        before = tuple(each.text for each in said[:-1])
         query = about(
             standalone(
                 matter,
-                () if matter != safe.text else earlier,
+                () if matter != told.text else before,
                 topic=state.topic,
                 language=language,
                 most=settings.max_message,
@@ -153,8 +159,8 @@ def run_turn(
         text = say(language, "audit_failed", call=compose.call(language=language, country=country))
         yield from _close(agent, state, safe, clock, language, triage, kind="not_found", text=text, audited=False)
         return
-    if not hits and may_ask and not earlier and fragment(safe.text, language):
-        text = say(language, "ask_about_what")
+    if not hits and may_ask and not before and fragment(told.text, language):
+        text = "\n\n".join(filter(None, (policy.aside, say(language, "ask_about_what"))))
         yield Question(text)
         yield from _close(agent, state, safe, clock, language, triage, kind="clarify", text=text, policy=policy,
                           asked=("about-what",))  # fmt: skip
@@ -162,10 +168,11 @@ def run_turn(
 
     # 6 and 7. Generation and verification: only sentences that a quoted span supports are shown.
     yield Status(say(language, "status_writing"))
+    caution = "\n\n".join(filter(None, (policy.aside, policy.caution)))
     request = form.Request(
         question=query, words=put_right(matter, found.read_as), hits=hits, searched=found.searched, read_as=found.read_as,
-        triage=triage, language=language, audience=state.audience, caution=policy.caution, before=turned,
-        asks=tuple(ask.text for ask in asked), helped=state.helped, earlier=earlier, long=len(safe.text) > settings.max_message,
+        triage=triage, language=language, audience=state.audience, caution=caution, before=turned,
+        asks=tuple(ask.text for ask in asked), helped=state.helped, earlier=before, long=len(safe.text) > settings.max_message,
         place=filters.prefer,
     )  # fmt: skip
     spoken = respond.Spoken()
@@ -200,7 +207,9 @@ def _without_model(
             text = "\n\n".join((*calculated, text))
             spoken.route = "calculator"
     else:
-        text = policy.text
+        text = "\n\n".join(filter(None, (policy.text, policy.caution)))
+    # Whom to call stands before what is kept.
+    text = "\n\n".join(filter(None, (text, policy.aside)))
     yield Urgency(triage, block)
     yield Sentence(text)
     yield from _close(agent, state, safe, clock, language, triage, kind=kind, text=text, policy=policy, banner=block,

@@ -117,7 +117,8 @@ class Triage:
 class Policy:
     """May we answer, and how. `kind` None: go on. `rule` names the decision; `text` is reviewed text to show.
 
-    `level`: for a crisis, the least level it means ("emergency" with a plan, means or harm done; else "urgent").
+    `level`: for a crisis, the least level it means ("emergency" with a plan, means or harm done; else "urgent"). `aside`: what is
+    said of a wish about the record, beside any decision.
     """
 
     kind: Kind | None
@@ -126,6 +127,7 @@ class Policy:
     caution: str = ""
     lines: tuple[str, ...] = ()
     level: Literal["urgent", "emergency"] | None = None
+    aside: str = ""
 
 
 @dataclass(frozen=True, slots=True)

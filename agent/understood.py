@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from agent import medicines, person
+from agent import medicines, person, wishes
 from agent.corrections import Fix, fixes, is_correction, sentence
 from agent.facts import read_facts
 from agent.findings import find
@@ -116,7 +116,7 @@ def understood(state: ConversationState, language: Language) -> tuple[Row, ...]:
     """
     facts = state.triage.facts if state.triage is not None else Facts()
     findings = state.triage.findings if state.triage is not None else ()
-    texts = [message.text for message in state.messages[state.begins :] if message.role == "user"]
+    texts = [message.text for message in wishes.spoken(state.messages[state.begins :]) if message.role == "user"]
     lists = _lists(texts, findings, language)
     given = {
         "age": _age_words(facts.age_years, language),

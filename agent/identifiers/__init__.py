@@ -9,10 +9,18 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from agent.identifiers import chinese, dates, numbers, people, places
+from agent.identifiers import chinese, dates, homes, numbers, people, places, records
 from agent.identifiers.types import Identifier, Recogniser
 
-RECOGNISERS: tuple[Recogniser, ...] = (numbers.find, dates.find, places.find, people.find, chinese.find)
+RECOGNISERS: tuple[Recogniser, ...] = (
+    numbers.find,
+    records.find,
+    dates.find,
+    places.find,
+    homes.find,
+    people.find,
+    chinese.find,
+)
 
 _PLACEHOLDER = re.compile(r"\[[A-Z_]{2,16}-\d{1,4}(?: [+-]?\d{1,6}d)?\]")
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+from agent.identifiers import chinese_people
 from agent.identifiers.lexicon import lexicon
 from agent.identifiers.types import Identifier
 
@@ -17,7 +18,7 @@ _RELATION = "|".join(sorted(_LEX.zh_relations, key=len, reverse=True))
 _TITLE = "|".join(sorted(_LEX.zh_titles, key=len, reverse=True))
 _TITLES = frozenset(_TITLE.split("|"))
 _NICKNAME = re.compile(
-    rf"(?:我|(?:我|我的|我家)?(?:{_RELATION}))(?:的?名字|小名)?叫"
+    rf"(?<!把)(?:我|(?:我|我的|我家)?(?:{_RELATION}))(?:的?名字|小名)?叫"
     rf"(?![了我他她你不什做停醒起苦疼痛喊救医醫车車人个個过])([{_HAN}]{{2,3}})(?=$|[^{_HAN}])"
 )
 # True surnames among the weak ones, safe where no character stands before: 高医生, 马女士.
@@ -37,7 +38,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str], re.P
     firm = "".join(sorted(lex.zh_surnames - lex.zh_surnames_weak))
     name, sure = rf"(?:{compound}|[{every}])[{_HAN}·]{{1,2}}", rf"(?:{compound}|[{firm}])[{_HAN}]{{1,2}}"
     called = re.compile(
-        rf"(?:我叫|名叫|名字叫做?|姓名\s?(?:[:：]|是|为|為)|名字\s?(?:[:：]|是|为|為)|(?:{_RELATION}|他|她|患者|病人|患儿)(?:的名字)?叫做?|本人姓名"
+        rf"(?:(?<!把)我叫|名叫|名字叫做?|姓名\s?(?:[:：]|是|为|為)|名字\s?(?:[:：]|是|为|為)|(?:{_RELATION}|他|她|患者|病人|患儿)(?:的名字)?叫做?|本人姓名"
         rf"|联系人\s?[:：]?|聯絡人\s?[:：]?|监护人\s?[:：])\s{{0,3}}({name}?)(?!病){_AFTER}"
     )
     weak = re.compile(
@@ -59,6 +60,7 @@ def find(text: str, today: date) -> Iterator[Identifier]:
     if not re.search(rf"[{_HAN}]", text):
         return
     yield from _names(text)
+    yield from chinese_people.find(text)
     yield from _nicknames(text)
     yield from _institutions(text)
     yield from _homes(text)
@@ -124,7 +126,8 @@ def _institutions(text: str) -> Iterator[Identifier]:
             belongs = text[max(0, start - 1) : start] in ("在", "去", "到", "于", "於", "从", "從", "读", "讀")
             if rank == 34 and not (belongs or proper.startswith(tuple(lex.zh_provinces))):
                 continue
-            if len(_strip_generic(proper, lex.zh_generic)) >= 2:
+            # 和 joins two places, and is a character of many names of one.
+            if len(_strip_generic(proper, lex.zh_generic)) + (belongs and "和" in proper) >= 2:
                 yield Identifier("ORGANIZATION", start, match.end(), rank, text[start : match.end()])
 
 
@@ -169,7 +172,7 @@ def _strip_generic(proper: str, generic: frozenset[str]) -> str:
 
 
 _HOME = re.compile(
-    rf"(?:我|我们|我們|我家|家|他|她|现|現|患者|目前|老家)?\s?(?:居?住址|地址|家庭住址|居?住在|家住|住于|现住|現住|户籍|籍贯|老家在?|家在|搬到|收件地址|住)\s?(?:在|是"
+    rf"(?:我|我们|我們|我家|家|他|她|现|現|患者|目前|老家)?\s?(?:居?住址|地址|家庭住址|居?住在|家住|住于|现住|現住|户籍|籍贯|老家在|家在|搬到|收件地址|(?<![不得站忍握抓拿止控憋撑记屏稳堵卡])住)\s?(?:在|是"
     rf"|为|為|[:：])?\s{{0,2}}(?P<home>[{_HAN}A-Za-z0-9０-９\-－#\s]{{2,60}}?)(?=$|[，。！？；,!?;\n（(]|的|已|了|电话|電話|手机|因"
     rf"|有|发|經|经|，)"
 )

@@ -21,6 +21,7 @@ class Lexicon:
     given_words: frozenset[str]
     surnames: frozenset[str]
     pinyin: frozenset[str]
+    syllables: frozenset[str]
     not_names: frozenset[str]
     eponym_heads: frozenset[str]
     eponyms: frozenset[str]
@@ -57,22 +58,31 @@ class Lexicon:
     zh_broken: frozenset[str]
     zh_glue: frozenset[str]
     zh_keep: frozenset[str]
+    no_persons: frozenset[str]
+    no_names: frozenset[str]
+    zh_name_cues: dict[str, frozenset[str]]
 
 
 _PHRASES = ("cities", "institutions", "facility")
-_CHARACTERS = ("zh_surnames", "zh_surnames_weak", "zh_glue")
+_CHARACTERS = ("zh_surnames", "zh_surnames_weak", "zh_glue", "never", "abroad", "common")
 
 
 @functools.cache
 def lexicon() -> Lexicon:
     """All lists, about 6 ms the first time. Raises OSError or tomllib.TOMLDecodeError where a list is damaged."""
     sets: dict[str, frozenset[str]] = {}
+    tables: dict[str, dict[str, frozenset[str]]] = {}
     for name in ("names", "words", "places", "cues"):
         for key, text in tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8")).items():
-            if key in _PHRASES:
+            if isinstance(text, dict):
+                tables[key] = {
+                    name: frozenset(part) - frozenset(" \n") if name in _CHARACTERS else frozenset(part.split())
+                    for name, part in text.items()
+                }
+            elif key in _PHRASES:
                 sets[key] = frozenset(part.strip() for part in re.split(r"[|\n]", text) if part.strip())
             elif key in _CHARACTERS:
                 sets[key] = frozenset(text) - frozenset(" \n")
             else:
                 sets[key] = frozenset(text.split())
-    return Lexicon(**sets)
+    return Lexicon(**sets, zh_name_cues=tables["zh_name_cues"])

@@ -13,7 +13,8 @@ _EMAIL = re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z
 _URL = re.compile(r"(?i)(?:https?://|ftp://|www\.)[^\s<>\"'，。；、！？）】]{3,2048}")
 _DOMAIN = re.compile(
     r"(?i)(?<![\w@.\-/])(?:[a-z0-9][a-z0-9\-]{0,62}\.){1,4}(?:com|org|net|edu|gov|info|biz|me|cn|uk|us|ca|au"
-    r"|de|fr|es|it)(?![\w\-])(?!\.\w)"
+    r"|de|fr|es|it|ie|nz|ng|io|app|dev|blog|site|online|xyz|example)(?![\w\-])(?!\.\w)"
+    r"(?:/[A-Za-z0-9_~%./?#=&+\-]{0,256}[A-Za-z0-9_~/])?"
 )
 _IP4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
 _IP6 = re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![\w:])")
@@ -89,11 +90,16 @@ _UNIT = re.compile(
     r"|cases|dollars|usd|元|个|人|毫克|克|单位|拷贝)"
 )
 
+# No number that stands for a person has fewer; most messages have fewer, and are read no further here.
+_FOUR_DIGITS = re.compile(r"\d(?:\D{0,8}\d){3}")
+
 
 def find(text: str, today: date) -> Iterator[Identifier]:
     """Every identifier with a shape. Checksums decide the type, never whether a shaped number is hidden."""
     del today
     yield from _network(text)
+    if not _FOUR_DIGITS.search(text):
+        return
     yield from _checked(text)
     yield from _phones(text)
     yield from _cued(text)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+from agent.identifiers import placed
 from agent.identifiers.lexicon import Lexicon, lexicon
 from agent.identifiers.types import Identifier
 from agent.identifiers.words import Word, adjacent, before, initial, words
@@ -49,6 +50,7 @@ def find(text: str, today: date) -> Iterator[Identifier]:
     """Names of people. `key` is the lower-cased name, so "Mary Johnson" twice is one identifier."""
     del today
     found, lex = words(text), lexicon()
+    yield from placed.find(text, found)
     at = 0
     while at < len(found):
         end = _name_at(text, found, at, lex)
@@ -104,7 +106,8 @@ def _name_at(text: str, found: list[Word], at: int, lex: Lexicon) -> int:
 
 def _after_title(text: str, title: Word, word: Word) -> bool:
     gap = text[title.end : word.start]
-    return len(gap) <= 3 and gap.strip(" \t") in ("", ".") and gap != ""
+    # "Mrs. Lee"; but "Thanks, Doctor. Cheers" ends a sentence.
+    return len(gap) <= 3 and gap.strip(" \t") in (("", ".") if len(title.low) <= 4 else ("",)) and gap != ""
 
 
 def _introduced(text: str, found: list[Word], at: int, lex: Lexicon, lead: str) -> int:
@@ -149,7 +152,7 @@ def _related(text: str, found: list[Word], at: int, lex: Lexicon) -> int:
     if len(gap) > 3 or gap.strip(" ,:(") != "" or gap == "":
         return at
     if not word.capital:
-        return at + 1 if word.low in lex.given and "," not in gap else at
+        return at + 1 if word.low in lex.given - lex.not_names and "," not in gap else at
     if word.low in lex.not_names | lex.brands | lex.eponyms | lex.letter_heads or _DRUG_ENDING.search(word.low):
         return at
     if word.low in lex.given or word.low in lex.given_words or initial(text, found, at + 1):

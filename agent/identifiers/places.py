@@ -18,7 +18,7 @@ _FACILITY_ENDS = frozenset(name.split()[-1] for name in _LEX.facility)
 
 _STREET = re.compile(
     r"(?<![\w.])\d{1,6}[A-Za-z]?(?:[-/]\d{1,5})?,?[ \t]{1,2}(?:(?:[A-Z][\w.'’\-]{0,24}|\d{1,3}(?:st|nd|rd|th)"
-    r"|of|the|de|la)[ \t]{1,2}){1,5}(?P<kind>[A-Za-zß]{2,9})\b\.?"
+    r"|of|the|de|la)[ \t]{1,2}){1,5}(?P<kind>(?i:" + "|".join(sorted(_LEX.street, key=len, reverse=True)) + r"))\b\.?"
 )
 _NAMED_STREET = re.compile(
     r"(?:\b(?:on|from|at|in|off|near)\s)((?:[A-Z][a-z'’]{1,20}\s){1,3}(?:Street|Avenue|Road|Boulevard|Lane"
@@ -26,7 +26,7 @@ _NAMED_STREET = re.compile(
 )
 _UNIT = re.compile(r"(?i)[\s,]{1,3}(?:apt|apartment|suite|ste|unit|flat|room|floor|#)\.?\s{0,2}#?\w{1,6}\b")
 _TOWN = re.compile(r",\s{1,2}(?:[A-Z][A-Za-z.'’\-]{1,24}[ \t]?){1,3}")
-_STATE_ZIP = re.compile(r",?\s{1,2}[A-Z]{2}(?:\s{1,2}\d{5}(?:-\d{4})?)?(?!\w)|,?\s{1,2}\d{5}(?:-\d{4})?(?![\w.])")
+_STATE_ZIP = re.compile(r",?\s{1,2}[A-Z]{2}(?:\s{1,2}\d{5}(?:-\d{4})?)?(?!\w)|,?\s{0,2}\d{5}(?:-\d{4})?(?![\w.])")
 _ZIP = re.compile(
     r"(?i)\b(?:zip(?: ?code)?|post ?code|postal code|邮编|邮政编码|郵遞區號)(?:\s{0,2}(?:is|:|：|是"
     r"|为)){0,2}\s{0,2}([A-Z0-9]{2,5}[ -]?[A-Z0-9]{3,5}|\d{5,6})(?!\w)"

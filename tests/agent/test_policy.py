@@ -33,15 +33,19 @@ def policy(text: str, *history: str, country: str = "", audience: str = "patient
 @pytest.mark.parametrize(("rule", "text"), POSITIVE, ids=lambda value: getattr(value, "id", value))
 def test_each_rule_knows_its_positive_examples(rule, text):
     assert intents.matches(rule, intents.read(text))
-    if rule.kind:
+    if rule.kind == "wish":
+        assert (policy(text).kind, policy(text).rule) == ("out_of_scope", rule.id)
+    elif rule.kind:
         assert policy(text).kind == rule.kind
 
 
 @pytest.mark.parametrize(("rule", "text"), NEGATIVE, ids=lambda value: getattr(value, "id", value))
 def test_each_rule_leaves_its_negative_examples(rule, text):
     assert not intents.matches(rule, intents.read(text))
-    if rule.kind:
-        assert policy(text).kind is None
+    if rule.kind == "wish":
+        assert not policy(text).aside and not policy(text).rule.startswith("wish-")
+    elif rule.kind:
+        assert policy(text).kind in (None, "out_of_scope" if policy(text).rule.startswith("wish-") else None)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
