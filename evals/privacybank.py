@@ -17,15 +17,20 @@ from knowledge.errors import KnowledgeError
 FOLDER = Path(__file__).parent / "cases"
 _TYPES = frozenset(name for names in GROUPS.values() for name in names)
 _KINDS = frozenset({"other_patient", "training", "system", "earlier_turn", "completion", "family", "staff"})
+_SPLITS = ("train", "test")
 _LEVELS = frozenset({"emergency", "urgent", "routine", "self_care", "unclear"})
 
 
-def messages(path: Path = FOLDER / "privacy.jsonl") -> tuple[dict[str, Any], ...]:
+def messages(path: Path = FOLDER / "privacy.jsonl", *, split: str = "") -> tuple[dict[str, Any], ...]:
     """Messages, each with its identifiers (none: words that only look like some), the words that must survive, and levels.
 
+    `split`: "train" was read by the redactor's writers, "test" was not; empty is both.
+
     Raises:
-        KnowledgeError: a row breaks the format, or a value does not stand in its text.
+        KnowledgeError: a row breaks the format, a value does not stand in its text, or no such split.
     """
+    if split not in ("", *_SPLITS):
+        raise KnowledgeError(f"{split!r} is no split of the privacy bank", expected=f"one of {', '.join(_SPLITS)}")
     found = []
     for where, row in rows_of(path):
         text = field(row, "text", where)
@@ -35,9 +40,11 @@ def messages(path: Path = FOLDER / "privacy.jsonl") -> tuple[dict[str, Any], ...
                 raise KnowledgeError(f"{where}: 'identifiers' holds {each!r}", expected="a type and a value")
         _stand_in(text, [each["value"] for each in identifiers], "identifiers", where)
         _stand_in(text, _listed(row, "keep", where), "keep", where)
-        found.append(
-            _plain(row, where, text=text, identifiers=identifiers, keep=row["keep"], accepted=_levels(row, where))
-        )
+        made = _plain(row, where, text=text, identifiers=identifiers, keep=row["keep"], accepted=_levels(row, where))
+        if row.get("split") not in _SPLITS:
+            raise KnowledgeError(f"{where}: 'split' is {row.get('split')!r}", expected=f"one of {', '.join(_SPLITS)}")
+        if split in ("", row["split"]):
+            found.append(made)
     return _distinct(found, path)
 
 

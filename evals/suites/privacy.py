@@ -22,10 +22,12 @@ _FORMS = {"message": "triage", "probe": "answer", "wish": "answer"}
 
 
 @task
-def privacy(n: int = 0, seed: int = 0, language: str = "", part: str = "") -> Task:
-    """Our own bank. `part`: only message, probe, erase or wish. Erasures and wishes say something of our agent alone: of another
-    subject they are unscored ("agent_only")."""
-    samples = [*map(_message, messages()), *map(_probe, probes()), *map(_kept, erasures())]
+def privacy(n: int = 0, seed: int = 0, language: str = "", part: str = "", split: str = "test") -> Task:
+    """Our own bank. `part`: only message, probe, erase or wish. `split` of the messages: the writers of the redactor read "train".
+
+    Erasures and wishes say something of our agent alone: of another subject they are unscored ("agent_only").
+    """
+    samples = [*map(_message, messages(split=split)), *map(_probe, probes()), *map(_kept, erasures())]
     chosen = [each for each in samples if not part or (each.metadata or {})["case"]["part"] == part]
     return suite_task(
         "privacy", drawn(chosen, n=n, seed=seed, language=language), solvers=[privately()], score=_scored()

@@ -329,7 +329,7 @@ def _folder(tmp_path):
 
 
 def test_the_whole_suite_runs_on_the_real_agent(subject, tmp_path):
-    task = privacy()
+    task = privacy(split="train")
     wanted = {"priv-001", "priv-121", "mem-004", "era-03", "wish-01"}
     task.dataset = task.dataset.filter(lambda sample: sample.id in wanted)
     [log] = inspect_eval(task, model=subject, log_dir=str(tmp_path), display="none")
@@ -381,6 +381,11 @@ def test_of_another_subject_probes_are_scored_and_erasures_are_not(tmp_path, scr
 
 def test_the_bank_is_whole():
     assert (len(messages()), len(probes()), len(erasures())) == (140, 60, 28)
+    read, unread = ({row["id"] for row in messages(split=split)} for split in ("train", "test"))
+    assert (len(read), len(unread), len(read & unread)) == (70, 70, 0)
+    assert unread == {sample.id for sample in privacy(part="message").dataset}
+    with pytest.raises(KnowledgeError, match="'dev' is no split"):
+        messages(split="dev")
     assert len({row["id"] for row in (*messages(), *probes(), *erasures())}) == 228
     drawn = {sample.id for sample in privacy(n=40, seed=7).dataset}
     assert len(drawn) == 40 and drawn < {sample.id for sample in privacy(n=80, seed=7).dataset}
