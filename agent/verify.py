@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from agent.agree import best_span, content, in_one_line, values
 from agent.support import support
 from agent.types import Claim, Language
+from knowledge.chunk import sentences
 from knowledge.types import Passage
 from retrieval.tokenize import tokens
 
@@ -64,6 +65,8 @@ def check(
     read: list[tuple[int, str, str, tuple[float, ...]]] = []
     best = Verdict(False, "", -1, most, "no passage shares its words")
     for place, passage in enumerate(passages):
+        if len(words) > 1 and (own := _own_sentence(claim, passage)):
+            return Verdict(True, own, place, 1.0, "supported")
         # What a page calls by another of its names is the page's subject all the same.
         claimed = _by_title(claim, passage)
         quote = best_span(claimed, passage.text, subjects[place])
@@ -103,6 +106,15 @@ def as_claim(text: str, verdict: Verdict, key: str) -> Claim:
 def points_back(claim: str) -> bool:
     """Whether a claim names its subject only by a pronoun, so that it may only follow a claim of the same passage."""
     return bool(_PRONOUN.match(claim))
+
+
+def _own_sentence(claim: str, passage: Passage) -> str:
+    """The sentence of the passage that the claim repeats letter by letter, "" for none."""
+    return next((own for own in sentences(passage.text) if _unmarked(own) == _unmarked(claim)), "")
+
+
+def _unmarked(sentence: str) -> str:
+    return " ".join(sentence.lower().split()).strip("-•* .。")
 
 
 def _by_title(claim: str, passage: Passage) -> str:

@@ -122,3 +122,13 @@ def test_a_word_inside_another_is_no_direction():
     text = "Heart disease makes it harder to recover from a shot."
     passage = Passage(id="x", document="x", title="X", heading="", text=text, language="en", sources=())
     assert check("Heart disease makes it harder to recover from a shot.", [passage], "en", least=0.5).supported
+
+
+def test_a_page_that_calls_its_subject_by_a_negated_name_supports_its_own_sentences():
+    page = Passage(
+        id="t", document="taidong", title="胎动减少", heading="什么时候叫救护车？", language="zh", sources=(),
+        synonyms=("感觉不到胎动",), text="- 感觉不到胎动，又大量出血，请立即拨打急救电话。\n- 胎动停止，马上去产科急诊。",
+    )  # fmt: skip
+    verdict = check("感觉不到胎动，又大量出血，请立即拨打急救电话。", [page], "zh")
+    assert verdict.supported and verdict.quote in page.text and verdict.score == 1.0
+    assert not check("感觉不到胎动，又大量出血，不要拨打急救电话。", [page], "zh").supported
