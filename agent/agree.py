@@ -76,6 +76,8 @@ def _patterns(pairs: Sequence[tuple[str, str]], bound: str) -> tuple[tuple[re.Pa
 
 _NEGATION = {language: re.compile(_WORDS[language]["negation"], re.I) for language in ("en", "zh")}
 _LEANS = {language: re.compile(_WORDS[language]["leans"], re.I) for language in ("en", "zh")}
+_AFFIRMS = {language: re.compile(_WORDS[language]["affirms"], re.I) for language in ("en", "zh")}
+_CLAUSE = re.compile(r"[,;:，；：。.!?！？]|\b(?:but|and|unless|although)\b|但|而|不过")
 _OPPOSED = {"en": _patterns(_WORDS["en"]["opposed"], r"\b"), "zh": _patterns(_WORDS["zh"]["opposed"], "")}
 
 
@@ -92,7 +94,7 @@ def values(claim: str, passage: Passage, quote: str, language: Language) -> tupl
     around = agreement(
         claim, " ".join(window(claim, passage.text)), passage=passage.text, subject=subject, language=language
     )
-    return (*near.values, *around.values), near.conflict
+    return (*near.values, *around.values), near.conflict or _forbidden(claim, quote, language)
 
 
 def best_span(claim: str, passage: str, subject: str) -> str:
@@ -180,6 +182,20 @@ def _turned(held: float, denied: bool, opposed: Sequence[str]) -> str:
     return "one of claim and span is negated" if denied else f"the span says the opposite of {opposed[0]!r}"
 
 
+def _forbidden(claim: str, quote: str, language: Language) -> str:
+    """A claim that permits, advises or promises, beside clauses that all deny: "safe for babies" of "do not give it to a baby".
+
+    On the train split of our bank (1,852 claims) it cuts 2 of 41 contradictions that were kept, and 3 of 635 supported claims.
+    """
+    said = content(claim)
+    if negated(claim, language) or not (permits := _AFFIRMS[language].search(claim)):
+        return ""
+    shared = [(len(content(clause) & said), clause) for clause in _CLAUSE.split(quote)]
+    most = max((count for count, _ in shared), default=0)
+    denies = [bool(negated(clause, language)) for count, clause in shared if count and count == most]
+    return f"the span denies, the claim says {permits.group()!r}" if denies and all(denies) else ""
+
+
 def opposites(claim: str, quote: str, language: Language) -> list[str]:
     """The words of a claim whose opposite stands in the span while they do not."""
     found = []
@@ -218,6 +234,12 @@ def _terms(text: str) -> tuple[tuple[tuple[str, ...], str], ...]:
         for mention in load_terms().find(text)
         if mention.concept is not None and mention.concept.kind in _KINDS
     )  # fmt: skip
+
+
+def named_things(text: str, known: str) -> tuple[str, ...]:
+    """The named things (diseases, medicines, tests and the like) of a text that `known` holds under none of their names."""
+    lowered = known.lower()
+    return tuple(name for names, name in _terms(text) if not _named(names, lowered))
 
 
 def _named(names: Sequence[str], text: str) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.agree import best_span, content, in_one_line, values
+from agent.agree import best_span, content, in_one_line, negated, values
 from agent.support import support
 from agent.types import Claim, Language
 from knowledge.chunk import sentences
@@ -20,6 +20,11 @@ from retrieval.tokenize import tokens
 LIKELY = 0.6
 """The least probability at which a claim counts as supported. Chosen on the validation split of our bank."""
 _KEY = re.compile(r"\s*[\[【［(]\s*(\d{1,2}(?:\s*[,，、;]\s*\d{1,2})*)\s*[\]】］)]")
+# "No, it does not": the word answers the question, and denies nothing that the rest does not.
+_NO = {
+    "en": re.compile(r"(?:no|not so|that is (?:not so|not true|not right|wrong))\s*[,:;.]\s+", re.I),
+    "zh": re.compile(r"(?:不对|不是的?|不是这样|这不对|不用|不需要|不会|不能|并不是)\s*[，：；,。]\s*"),
+}
 _PRONOUN = re.compile(r"\W*(?:(?:it|its|this|these|they|those|such|he|she)\b|它|这|此|其)", re.I)
 # Passages that share fewer of a claim's words than this share of what the best one does are not read.
 _NEAR = 0.6
@@ -51,6 +56,7 @@ def check(
     that the claim took from the question must stand in the passage or in its synonyms: a passage on one medicine never
     supports a claim on the medicine that was asked about.
     """
+    claim = _without_no(claim, language)
     words = content(claim)
     if not words:
         return Verdict(False, "", -1, 0.0, "it says nothing that could be checked")
@@ -106,6 +112,12 @@ def as_claim(text: str, verdict: Verdict, key: str) -> Claim:
 def points_back(claim: str) -> bool:
     """Whether a claim names its subject only by a pronoun, so that it may only follow a claim of the same passage."""
     return bool(_PRONOUN.match(claim))
+
+
+def _without_no(claim: str, language: Language) -> str:
+    found = _NO[language].match(claim)
+    rest = claim[found.end() :] if found else claim
+    return rest if negated(rest, language) else claim
 
 
 def _own_sentence(claim: str, passage: Passage) -> str:

@@ -132,3 +132,26 @@ def test_a_page_that_calls_its_subject_by_a_negated_name_supports_its_own_senten
     verdict = check("感觉不到胎动，又大量出血，请立即拨打急救电话。", [page], "zh")
     assert verdict.supported and verdict.quote in page.text and verdict.score == 1.0
     assert not check("感觉不到胎动，又大量出血，不要拨打急救电话。", [page], "zh").supported
+
+
+@pytest.mark.parametrize(
+    ("claim", "text", "language"),
+    [
+        ("感冒要吃抗生素。", "感冒由病毒引起，抗生素对感冒没有用。", "zh"),
+        ("蜂蜜对宝宝是安全的。", "不要给1岁以下的宝宝吃蜂蜜。", "zh"),
+        ("Honey is safe for babies.", "Do not give honey to a baby under 1 year.", "en"),
+        ("You can break the blisters.", "Never break the blisters, and cover them.", "en"),
+    ],
+)
+def test_what_a_page_forbids_is_not_permitted_in_other_words(claim, text, language):
+    page = Passage(id="x", document="x", title="", heading="", language=language, sources=(), text=text)
+    verdict = check(claim, [page], language)
+    assert not verdict.supported and ("denies" in verdict.why or "negated" in verdict.why)
+
+
+def test_a_no_before_a_denial_says_nothing_more_but_turns_round_what_is_not_denied():
+    assert check("No, antibiotics do not help a cold.", [COLD], "en").supported
+    assert check("That is wrong: antibiotics do not help a cold.", [COLD], "en").supported
+    assert check("不对，抗生素对感冒没有用。", [GANMAO], "zh").supported
+    assert not check("No, a cold gets better within 1 to 2 weeks.", [COLD], "en").supported
+    assert not check("No, antibiotics help a cold.", [COLD], "en").supported
