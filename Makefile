@@ -6,7 +6,7 @@ PIP := bin/python -m pip --disable-pip-version-check
 SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test setup lint vectors learned lock bench bench-safety bench-answers bench-calculators bench-turn bench-retrieval bench-relevance bench-knowledge bench-harness eval terms clean
+.PHONY: run test setup lint vectors learned lock bench bench-safety bench-answers bench-calculators bench-turn bench-retrieval bench-relevance bench-knowledge bench-harness bench-finetune eval terms clean
 
 run: $(VENV)/.ready ## Set everything up and open the chat on http://127.0.0.1:7860
 	@$(VENV)/bin/anamnesis serve
@@ -70,6 +70,11 @@ eval: $(TEST_VENV)/.ready ## Every suite on MODEL (our agent without a model), a
 
 bench-harness: $(TEST_VENV)/.ready ## What the harness adds to a sample, beside a no-op Inspect task and beside the bare engine
 	$(TEST_VENV)/bin/python -m evals.bench_harness llamacpp/smollm2-135m
+
+bench-finetune: $(TEST_VENV)/.ready ## Training beside a plain TRL run of the same recipe: tokens a second, peak memory, ratios
+	@$(TEST_VENV)/bin/anamnesis models fetch smollm2-135m >/dev/null
+	$(TEST_VENV)/bin/python -m finetune.bench_finetune --recipe $(RECIPE)
+RECIPE ?= smollm2-cpu
 
 bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B model
 	$(VENV)/bin/python -m evals.bench_turn

@@ -1,17 +1,22 @@
 """What was said and why, append-only: a hash chain over salted digests, so that a payload can be erased and the chain
-still verifies. Only redacted text comes here: callers pass SafeText's text, never raw words."""
+still verifies. Only redacted text comes here: callers pass SafeText's text, never raw words.
+
+With a vault the payloads of conversations are sealed, and the chain is over what is stored: it verifies without any key.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from agent.schema import upgrade
 from agent.store import reading, scrub, writing
+from agent.vault import Vault, is_sealed, opened
 from knowledge.errors import StoreError
 
 if TYPE_CHECKING:
@@ -44,11 +49,11 @@ class Verification:
 
 
 class AuditLog:
-    """The audit table of one database."""
+    """The audit table of one database. Without a `vault` payloads are stored as they are given."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._ready = False
+    def __init__(self, engine: Engine, vault: Vault | None = None) -> None:
+        self._engine, self._vault = engine, vault
+        self._shaped = self._keyed = False
 
     def append(self, kind: str, payload: dict[str, Any], *, conversation: str) -> Entry:
         """Write one record and return it.
@@ -56,17 +61,25 @@ class AuditLog:
         Raises:
             StoreError: it was not written; nothing of it is in the database.
         """
-        self._prepare()
+        self.prepare()
+        with writing(self._engine) as connection:
+            return self.append_in(connection, kind, payload, conversation=conversation)
+
+    def append_in(
+        self, connection: Connection, kind: str, payload: dict[str, Any], *, conversation: str
+    ) -> Entry:
+        """The same within a transaction of `writing`: it is written with the rest of it or not at all."""
         body = json.dumps(payload, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace").decode()
         salt = secrets.token_hex(16)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        with writing(self._engine) as connection:
-            number, previous = _head(connection)
-            number += 1
-            digest = _sha256(salt, body)
-            entry_hash = _sha256(previous, str(number), at, conversation, kind, digest)
-            _insert(connection, {"number": number, "at": at, "conversation": conversation, "kind": kind, "salt": salt,
-                                 "payload": body, "digest": digest, "hash": entry_hash})  # fmt: skip
+        number, previous = _head(connection)
+        number += 1
+        if self._vault is not None and conversation:
+            body = self._vault.seal(connection, conversation, body, place=_place(number))
+        digest = _sha256(salt, body)
+        entry_hash = _sha256(previous, str(number), at, conversation, kind, digest)
+        _insert(connection, {"number": number, "at": at, "conversation": conversation, "kind": kind, "salt": salt,
+                             "payload": body, "digest": digest, "hash": entry_hash})  # fmt: skip
         return Entry(number, at, conversation, kind, payload, digest, entry_hash)
 
     def verify(self) -> Verification:
@@ -75,7 +88,7 @@ class AuditLog:
         Raises:
             StoreError: the database cannot be read.
         """
-        self._prepare()
+        self.prepare(keys=False)
         previous, expected, erased = _GENESIS, 1, 0
         with reading(self._engine) as connection:
             for row in _rows(connection):
@@ -96,11 +109,15 @@ class AuditLog:
         return Verification(expected - 1, erased, previous, fault)
 
     def export(self, *, conversation: str = "") -> Iterator[Entry]:
-        """Records in order, of one conversation or of all."""
-        self._prepare()
+        """Records in order, of one conversation or of all.
+
+        Raises:
+            StoreError: the database cannot be read, or records are sealed and their key is not here.
+        """
+        self.prepare()
         with reading(self._engine) as connection:
             for row in _rows(connection, conversation):
-                payload = None if row.payload is None else json.loads(row.payload)
+                payload = None if row.payload is None else json.loads(self._opened(row))
                 yield Entry(row.number, row.at, row.conversation, row.kind, payload, row.digest, row.hash)
 
     def erase(self, conversation: str) -> int:
@@ -115,59 +132,59 @@ class AuditLog:
         """
         from sqlalchemy import text
 
-        self._prepare()
+        self.prepare(keys=False)
         with writing(self._engine) as connection:
-            done = connection.execute(
-                text("UPDATE audit SET payload = NULL, salt = NULL WHERE conversation = :c AND payload IS NOT NULL"),
-                {"c": conversation},
-            ).rowcount
+            done = self.blank_in(connection, [conversation])
             known = (
                 done
                 or connection.execute(text("SELECT 1 FROM audit WHERE conversation = :c"), {"c": conversation}).first()
             )
+            if done:
+                self.append_in(connection, "erased", {"records": done}, conversation="")
         if not known:
             raise StoreError(
                 f"No record of conversation {conversation!r} is kept",
                 remedy="Check the id with `anamnesis audit export`",
             )
-        if done:
-            self.append("erased", {"records": done}, conversation="")
         scrub(self._engine)
-        return int(done)
+        return done
 
-    def _prepare(self) -> None:
-        if self._ready:
-            return
-        with writing(self._engine) as connection:
-            for statement in _SCHEMA + _GUARDS.get(self._engine.dialect.name, ()):
-                connection.exec_driver_sql(statement)
-        self._ready = True
+    def blank_in(self, connection: Connection, conversations: Sequence[str]) -> int:
+        """Blank the payloads of conversations within a transaction; how many records. The caller writes the tombstone."""
+        from sqlalchemy import text
+
+        statement = text(
+            "UPDATE audit SET payload = NULL, salt = NULL WHERE conversation = :c AND payload IS NOT NULL"
+        )
+        return sum(connection.execute(statement, {"c": one}).rowcount for one in conversations if one)
+
+    def prepare(self, *, keys: bool = True) -> None:
+        """Bring the database to this program's shape, and see that the `keys` it needs are here; each once.
+
+        Raises:
+            StoreError: it cannot be read or written, a newer program made it, or a key is lost.
+        """
+        if not self._shaped:
+            upgrade(self._engine)
+            self._shaped = True
+        if keys and self._vault is not None and not self._keyed:
+            with reading(self._engine) as connection:
+                self._vault.check(connection)
+            self._keyed = True
+
+    def _opened(self, row: Any) -> str:
+        if not is_sealed(row.payload):
+            return str(row.payload)
+        if self._vault is None or row.wrapped is None:
+            raise StoreError(
+                f"Record {row.number} is sealed and its key is not here", remedy="Open the database with its vault"
+            )
+        key = self._vault.unwrap(row.conversation, row.key_id, row.wrapped)
+        return opened(key, row.conversation, row.payload, place=_place(row.number))
 
 
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, at TEXT NOT NULL, conversation TEXT NOT NULL, "
-    "kind TEXT NOT NULL, salt TEXT, payload TEXT, digest TEXT NOT NULL, hash TEXT NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS audit_conversation ON audit (conversation)",
-    "CREATE TABLE IF NOT EXISTS audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, hash TEXT NOT NULL)",
-    f"INSERT INTO audit_head (one, number, hash) SELECT 1, 0, '{_GENESIS}' WHERE NOT EXISTS (SELECT 1 FROM audit_head)",
-)
-# Append-only is the database's own rule, not our good behaviour: a record cannot be deleted, and only erasure changes one.
-_GUARDS = {
-    "sqlite": (
-        "CREATE TRIGGER IF NOT EXISTS audit_no_delete BEFORE DELETE ON audit "
-        "BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",
-        "CREATE TRIGGER IF NOT EXISTS audit_no_change BEFORE UPDATE ON audit WHEN NEW.payload IS NOT NULL OR NEW.salt IS NOT NULL "
-        "OR NEW.number <> OLD.number OR NEW.at <> OLD.at OR NEW.conversation <> OLD.conversation OR NEW.kind <> OLD.kind "
-        "OR NEW.digest <> OLD.digest OR NEW.hash <> OLD.hash BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",
-    ),
-    "postgresql": (
-        "CREATE OR REPLACE FUNCTION audit_guard() RETURNS trigger AS $$ BEGIN "
-        "IF TG_OP = 'DELETE' OR NEW.payload IS NOT NULL OR NEW.salt IS NOT NULL OR ROW(NEW.number, NEW.at, NEW.conversation, "
-        "NEW.kind, NEW.digest, NEW.hash) IS DISTINCT FROM ROW(OLD.number, OLD.at, OLD.conversation, OLD.kind, OLD.digest, "
-        "OLD.hash) THEN RAISE EXCEPTION 'audit is append-only'; END IF; RETURN NEW; END $$ LANGUAGE plpgsql",
-        "CREATE OR REPLACE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_guard()",
-    ),
-}
+def _place(number: int) -> str:
+    return f"audit:{number}"
 
 
 def _head(connection: Connection) -> tuple[int, str]:
@@ -193,9 +210,10 @@ def _insert(connection: Connection, row: dict[str, Any]) -> None:
 def _rows(connection: Connection, conversation: str = "") -> Any:
     from sqlalchemy import text
 
-    where = " WHERE conversation = :c" if conversation else ""
+    where = " WHERE a.conversation = :c" if conversation else ""
     query = text(
-        f"SELECT number, at, conversation, kind, salt, payload, digest, hash FROM audit{where} ORDER BY number"
+        "SELECT a.number, a.at, a.conversation, a.kind, a.salt, a.payload, a.digest, a.hash, k.key_id, k.wrapped "
+        f"FROM audit a LEFT JOIN conversation_keys k ON k.conversation = a.conversation{where} ORDER BY a.number"
     )
     return connection.execution_options(yield_per=500).execute(query, {"c": conversation} if conversation else {})
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.audit import AuditLog
 from agent.config import Settings
-from agent.store import open_database
+from agent.database import open_ground
 from agent.types import ChatModel
 from knowledge.errors import IndexFault, StoreError
 from retrieval.types import Embedder
@@ -51,7 +51,7 @@ def build_agent(settings: Settings, *, progress: Progress | None = None, model: 
 
     embedder = open_embedder(settings.embedder)
     index = open_index(settings, embedder, progress=progress)
-    audit = AuditLog(open_database(settings.database, home=settings.home))
+    audit = open_ground(settings).audit
     if model is None and settings.engine != "none":
         model = open_engine(
             settings.engine,

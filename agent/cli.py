@@ -14,11 +14,14 @@ from knowledge.errors import AnamnesisError
 
 # name -> (module:command, help); the help stands here so that `--help` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "accounts": ("agent.accounts.cli:accounts", "Who may sign in, and as what; API keys."),
     "ask": ("agent.commands:ask", "Answer one question, or a file of them."),
     "audit": ("agent.commands:audit", "Verify, export or erase the audit record."),
     "calculate": ("agent.calculate_command:calculate", "Clinical scores and formulas, from values or a note."),
     "chat": ("agent.commands:chat", "Talk in the terminal."),
+    "db": ("agent.records.cli:db", "The database's shape and keys, retention, erasures."),
     "eval": ("evals.cli:eval_group", "Safety and bias suites: run, report, gate."),
+    "finetune": ("finetune.cli:finetune_group", "Make, measure, card and promote an adapter."),
     "knowledge": ("knowledge.cli:knowledge", "Build, list and check what the agent knows."),
     "models": ("agent.commands:models", "List and fetch model weights."),
     "redact": ("agent.commands:redact", "Replace identifiers in a text, or a file of them."),

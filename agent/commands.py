@@ -54,16 +54,9 @@ def triage(text: str | None, source: str | None, target: str, language: str | No
     embedder = open_embedder(settings.embedder)
 
     def work(row: dict[str, Any]) -> dict[str, Any]:
-        from agent.language import detect
-        from agent.privacy import Redactor
-        from agent.refine import refine
-        from agent.triage import triage as triage_of
+        from agent.rows import triage_row
 
-        safe = Redactor(date.today()).redact(row["text"])
-        spoken = language or detect(safe.text, None)
-        found = refine(triage_of((safe,), spoken), (safe,), spoken, embedder)  # type: ignore[arg-type]
-        return {"id": row["id"], "level": found.level, "rules": [rule.id for rule in found.rules],
-                "reason": found.reason or found.question, "language": spoken}  # fmt: skip
+        return {"id": row["id"], **triage_row(row["text"], embedder=embedder, language=language)}  # type: ignore[arg-type]
 
     run_each(work, text, source, target, identity=f"triage {language} {settings.hash()}")
 
@@ -75,11 +68,9 @@ def redact(text: str | None, source: str | None, target: str) -> None:
     """TEXT with identifiers replaced by typed placeholders, and where they stood."""
 
     def work(row: dict[str, Any]) -> dict[str, Any]:
-        from agent.privacy import Redactor
+        from agent.rows import redact_row
 
-        safe = Redactor(date.today()).redact(row["text"])
-        spans = [{"type": span.type, "start": span.start, "end": span.end} for span in safe.spans]
-        return {"id": row["id"], "text": safe.text, "spans": spans}
+        return {"id": row["id"], **redact_row(row["text"])}
 
     run_each(work, text, source, target, identity=f"redact {date.today()}")
 
@@ -151,7 +142,7 @@ def chat(audience: str | None, **engine: Any) -> None:
 def serve(host: str | None, port: int | None, **engine: Any) -> None:
     """Open the chat in a browser."""
     from agent import models as weights
-    from agent.app.web import serve as serve_chat
+    from agent.api.serve import serve as serve_all
 
     settings = load(host=host, port=port, **engine)
     if (
@@ -160,7 +151,7 @@ def serve(host: str | None, port: int | None, **engine: Any) -> None:
         and weights.path(settings.model, settings.home) is None
     ):
         weights.fetch(settings.model, settings.home, progress=_steps())
-    serve_chat(settings, progress=_bar("passages"))
+    serve_all(settings, progress=_bar("passages"))
 
 
 @click.group()
@@ -223,16 +214,17 @@ def export(conversation: str) -> None:
 @audit.command()
 @click.argument("conversation")
 def erase(conversation: str) -> None:
-    """Blank what is kept of CONVERSATION; the chain still verifies."""
-    emit({"conversation": conversation, "erased": _audit_log().erase(conversation)})
+    """Erase what is kept of CONVERSATION, here and in `db`'s tables; the chain still verifies."""
+    from agent.database import open_ground
+    from agent.records.erasure import erase_conversation
+
+    emit({"conversation": conversation, "erased": erase_conversation(open_ground(load()), conversation).records})
 
 
 def _audit_log() -> Any:
-    from agent.audit import AuditLog
-    from agent.store import open_database
+    from agent.database import open_ground
 
-    settings = load()
-    return AuditLog(open_database(settings.database, home=settings.home))
+    return open_ground(load()).audit
 
 
 def _agent(settings: Settings) -> Agent:

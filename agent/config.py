@@ -10,11 +10,15 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from agent import active
 from knowledge.errors import ConfigError
 
 _PREFIX = "ANAMNESIS_"
 # Settings that say where things lie, not what an answer is; they stay out of the settings hash.
-_PLACES = frozenset({"home", "host", "port", "database", "threads", "vector_store"})
+_PLACES = frozenset({
+    "home", "host", "port", "database", "threads", "vector_store",
+    "api_visitors", "api_origins", "api_rate", "api_address_rate", "api_log",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,9 @@ class Settings:
     `home` holds all state. `vector_store` is where the index's vectors are searched; empty is its own files.
     `country` is an ISO 3166 code or empty (not known; never guessed from the language).
     `engine`: llamacpp, openai, transformers or none (answers are then quoted from the passages, without a model).
+    `adapter` is a path, "none", or empty: then the promoted adapter serves where the engine and the model are its own.
+    `api_visitors`: who brings no key may use the API as a visitor. `api_origins`: web origins whose pages may call it, separated by
+    commas. `api_rate` and `api_address_rate`: requests a key and an address may make. `api_log`: a line for each request.
     Prices in tokens are those of the embedded 1.5B model on 2 cores: it reads about 80 a second.
     """
 
@@ -52,6 +59,11 @@ class Settings:
     database: str = ""
     host: str = "127.0.0.1"
     port: int = 7860
+    api_visitors: bool = False
+    api_origins: str = ""
+    api_rate: str = "600/minute"
+    api_address_rate: str = "1200/minute"
+    api_log: bool = False
 
     def hash(self) -> str:
         """Identity of what decides an answer; travels with every answer and audit record."""
@@ -63,9 +75,10 @@ def load(**given: Any) -> Settings:
     """The settings of this run; options given (not None) win over the environment, and that over the file.
 
     Raises:
-        ConfigError: an unknown name or a value of the wrong type, naming where it was set.
+        ConfigError: an unknown name or a value of the wrong type, naming where it was set; an active adapter's manifest
+            that cannot be read.
     """
-    home = Path(given.pop("home", None) or os.environ.get(f"{_PREFIX}HOME") or _default_home()).expanduser().resolve()
+    home = read_home(given.pop("home", None))
     settings = replace(Settings(), home=home)
     file = home / "config.toml"
     if file.is_file():
@@ -77,7 +90,14 @@ def load(**given: Any) -> Settings:
     }
     settings = _apply(settings, environment, "the environment")
     settings = _apply(settings, {name: value for name, value in given.items() if value is not None}, "the command line")
-    return _checked(settings)
+    settings = _checked(settings)
+    worn = active.chosen(settings.adapter, engine=settings.engine, model=settings.model, home=home)
+    return replace(settings, adapter=worn)
+
+
+def read_home(given: str | Path | None = None) -> Path:
+    """Where all state lies: what is given, or ANAMNESIS_HOME, or the user's own data folder."""
+    return Path(given or os.environ.get(f"{_PREFIX}HOME") or _default_home()).expanduser().resolve()
 
 
 def _default_home() -> str:

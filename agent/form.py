@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent import compose, medicines, respond
+from agent import asking, compose, differential, medicines, respond
 from agent.build import Agent
 from agent.extract import own_words
 from agent.messages import say
@@ -49,7 +49,8 @@ class Request:
     """What a turn has found out when it comes to speak.
 
     `question` is what was searched for, `words` the person's own; `hits` bear on it; `before` and `caution` are reviewed
-    sentences said first; `asks` are questions put beside the answer; `earlier` what was said before; `helped` documents whose
+    sentences said first; `asks` are questions put beside the answer, and `may_ask` says whether the model's own may join them;
+    `earlier` what was said before; `helped` documents whose
     signs were shown before; `place` is whose rules are asked for.
     """
 
@@ -68,6 +69,7 @@ class Request:
     helped: tuple[str, ...] = ()
     long: bool = False
     place: str = ""
+    may_ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def speak(
             else:
                 yield from respond.bullet(spoken, line.text, line.passage)
         spoken.route = "medicines"
+        yield from _for_clinician(spoken, request, agent)
         yield from respond.note(spoken, compose.also_ask(request.asks, language=language))
         unknown_pair = checked.verdict == "unknown" and not checked.findings
         missing = medicines.lines(checked, language)[-1].text if unknown_pair else ""
@@ -110,14 +113,25 @@ def speak(
     if not request.hits:
         missing = say(language, "not_found", count=request.searched)
         yield from respond.note(spoken, missing)
+        yield from _for_clinician(spoken, request, agent)
         yield from respond.note(spoken, compose.also_ask(request.asks, language=language))
         return Formed("not_found", missing)
     formed = yield from _from_pages(spoken, request, agent, cancel=cancel)
-    yield from respond.note(spoken, compose.also_ask(request.asks, language=language))
+    yield from _for_clinician(spoken, request, agent)
+    if formed.kind == "refusal":
+        return formed
+    yield from respond.note(spoken, compose.also_ask((*request.asks, *_its_own(spoken, request)), language=language))
     yield from respond.note(spoken, compose.not_looked_at(request.triage, language=language))
     if request.long:
         yield from respond.note(spoken, say(language, "cut_long"))
     return formed
+
+
+def _for_clinician(spoken: Spoken, request: Request, agent: Agent) -> Speech:
+    """What may be thought of, ranked; for a clinician who tells of symptoms, and nobody else."""
+    if request.audience == "clinician" and request.triage.has_symptom:
+        told = " ".join((*request.earlier, request.words))
+        yield from differential.speak(spoken, told, request.triage, agent.index, language=request.language)
 
 
 def _from_pages(
@@ -144,6 +158,9 @@ def _from_pages(
         strict=not triage.has_symptom,
     )  # fmt: skip
     yield from respond.answer(spoken, asked, model=agent.model, settings=settings, cancel=cancel)
+    if spoken.refused:
+        yield from respond.note(spoken, say(language, "model_refused"))
+        return Formed("refusal")
     kind: Kind = "not_found" if only_old or spoken.declined else "answer"
     missing = spoken.nearest
     if spoken.declined:
@@ -179,6 +196,16 @@ def _from_pages(
         missing = say(language, "not_found_words", words=say(language, "comma").join(foreign))
         yield from respond.note(spoken, missing)
     return Formed(kind, missing, helped)
+
+
+def _its_own(spoken: Spoken, request: Request) -> tuple[str, ...]:
+    """The question that the model ends its answer with, where something was answered and it may be put."""
+    if not (request.may_ask and spoken.question and spoken.citations and spoken.route == "model"):
+        return ()
+    passages = [hit.passage for hit in request.hits]
+    words = (request.words, request.question, *request.earlier)
+    put = asking.may_be_put(spoken.question, words=words, passages=passages, asks=request.asks, language=request.language)
+    return (spoken.question,) if put else ()
 
 
 def calculated_for(words: str, language: Language) -> tuple[str, ...]:

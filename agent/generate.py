@@ -73,6 +73,11 @@ def says_not_found(sentence: str, language: Language) -> bool:
     return prompts(language)["not_found"].lower() in sentence.lower()
 
 
+def says_declined(sentence: str, language: Language) -> bool:
+    """Whether the model wrote the constant phrase for "this is not to be helped with"."""
+    return prompts(language)["declined"].lower() in sentence.lower()
+
+
 def cut_sentences(text: str) -> list[str]:
     """Complete sentences, then what is not complete yet (maybe empty). Keys behind a stop stay with its sentence."""
     found: list[str] = []

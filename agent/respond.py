@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from agent import allergy, extract, generate, verify
+from agent import allergy, asking, extract, generate, verify
 from agent.config import Settings
 from agent.messages import say
 from agent.safetynet import signs
@@ -24,7 +24,11 @@ _MOST = 6
 
 @dataclass(slots=True)
 class Spoken:
-    """What was said: the text, its claims and citations, and how it came about (for the audit)."""
+    """What was said: the text, its claims and citations, and how it came about (for the audit).
+
+    `declined`: the passages do not answer; `refused`: the model would not help with this, and nothing it wrote is said.
+    `question`: what the model asks at the end of its answer, not said yet.
+    """
 
     text: str = ""
     claims: list[Claim] = field(default_factory=list)
@@ -35,6 +39,8 @@ class Spoken:
     first_sentence: float | None = None
     keys: dict[str, str] = field(default_factory=dict)
     declined: bool = False
+    refused: bool = False
+    question: str = ""
     nearest: str = ""
 
 
@@ -67,7 +73,8 @@ def answer(
     With a model: its sentences, each cut when no span supports it. Without one, or when too little is left, or when
     the model fails: the own sentences of the `quotable` passages. Where the model says that the passages do not answer,
     or (when `strict`) none of them speaks to what was asked of their subject, it is said that no sentence answers this,
-    and those of `closest` are shown as the nearest. Where there is none, nothing is said and `spoken` is `declined`.
+    and those of `closest` are shown as the nearest. Where there is none, nothing is said and `spoken` is `declined`. Where the
+    model will not help with a question without a symptom, nothing is said and `spoken` is `refused`.
     """
     began = perf_counter()
     passages: Sequence[Passage] = asked.passages
@@ -77,7 +84,7 @@ def answer(
     spoken.timings["generation"] = perf_counter() - began - spoken.timings.get("verification", 0.0)
     stopped = cancel is not None and cancel.is_set()
     told = [claim.quote for claim in spoken.claims if claim.supported]
-    if stopped:
+    if stopped or spoken.refused:
         return
     began = perf_counter()
     if len(told) >= _ENOUGH:
@@ -125,6 +132,11 @@ def bullet(spoken: Spoken, text: str, passage: Passage) -> Speech:
     yield from _cite(spoken, text, passage, text, start="\n- ")
 
 
+def item(spoken: Spoken, lead: str, text: str, passage: Passage, *, language: Language) -> Speech:
+    """Speak a sentence of a passage under a name of ours, with its key, on a line of its own."""
+    yield from _cite(spoken, f"{lead}{'：' if language == 'zh' else ': '}{text}", passage, text, start="\n- ")
+
+
 def safety_net(
     spoken: Spoken, passages: Sequence[Passage], document: str, *, language: Language, facts: Facts
 ) -> Speech:
@@ -166,8 +178,16 @@ def _written(
             if generate.says_not_found(sentence, language):
                 spoken.declined = not spoken.claims
                 break
+            if generate.says_declined(sentence, language):
+                # Who tells of a symptom is not turned away on a model's word: what must be declined, policy declined.
+                spoken.refused = asked.strict and not any(claim.supported for claim in spoken.claims)
+                break
             if len(said) >= _MOST:
                 break
+            # It claims nothing; only the last thing that is written may be asked.
+            spoken.question = sentence if asking.is_question(sentence) else ""
+            if spoken.question:
+                continue
             began = perf_counter()
             claim, keys = verify.split_keys(sentence)
             verdict = verify.check(

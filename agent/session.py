@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,7 +13,7 @@ from agent.config import Settings
 from agent.history import replayed
 from agent.privacy import Redactor
 from agent.turn import run_turn
-from agent.types import Answer, Audience, ConversationState, Done
+from agent.types import Answer, Audience, ConversationState, Done, Message
 from knowledge.errors import AnamnesisError, InputError
 
 
@@ -40,6 +41,38 @@ def answer_messages(agent: Agent, messages: Sequence[Any], *, audience: Audience
         if isinstance(event, Done):
             return event.answer
     raise AnamnesisError("The turn ended without an answer", remedy="Report this with the question")
+
+
+def replay_turns(
+    agent: Agent, state: ConversationState, told: Sequence[tuple[str, str]], *, context: str = ""
+) -> tuple[ConversationState, tuple[Answer, ...]]:
+    """The state after messages (role, raw text), each of the user's a turn, and the answers of the history it is about.
+
+    What the assistant said there takes the place of what this turn said, since the person replied to that. `context` is what a
+    record tells of the person, raw.
+    """
+    redactor = Redactor(date.today())
+    state = with_context(state, context, redactor)
+    answers: list[tuple[int, Answer]] = []
+    for number, (role, content) in enumerate(told):
+        if role == "assistant":
+            said = Message("assistant", redactor.redact(content).text)
+            ours = number > 0 and told[number - 1][0] == "user"
+            state = replace(state, messages=(*(state.messages[:-1] if ours else state.messages), said))
+            continue
+        for event in run_turn(agent, state, content, redactor=redactor):
+            if isinstance(event, Done):
+                state = event.state
+                answers.append((len(state.messages), event.answer))
+    return state, tuple(answer for place, answer in answers if place > state.begins)
+
+
+def with_context(state: ConversationState, context: str, redactor: Redactor) -> ConversationState:
+    """The state with what a record tells of the person, as the first thing that was said; alone it is no complaint, so its
+    urgency is not weighed until there is one."""
+    if not context:
+        return state
+    return replace(state, messages=(*state.messages, Message("user", redactor.redact(context).text)))
 
 
 def as_row(answer: Answer) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def open_database(url: str, *, home: Path) -> Engine:
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute("PRAGMA busy_timeout=5000")
             cursor.execute("PRAGMA secure_delete=ON")
+            cursor.execute("PRAGMA foreign_keys=ON")
             cursor.close()
 
     return engine
@@ -70,9 +71,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
             try:
                 yield connection
             except BaseException:
+                # The driver ends the transaction that we began; a second ROLLBACK would hide the fault behind its own.
                 connection.rollback()
-                if engine.dialect.name == "sqlite":
-                    connection.exec_driver_sql("ROLLBACK")
                 raise
             if engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("COMMIT")

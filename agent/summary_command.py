@@ -6,9 +6,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +16,7 @@ from agent.config import load
 from knowledge.errors import InputError
 
 if TYPE_CHECKING:
-    from agent.build import Agent
-    from agent.types import Answer, ConversationState, Language
+    from agent.types import Language
 
 _EXPECTED = '{"messages": [{"role": "user" or "assistant", "content": "..."}]}'
 
@@ -40,12 +37,13 @@ def summary(source: str, target: str | None, language: Language | None, **given:
     """The conversation as one page to take to a doctor: Markdown on standard output, identifiers replaced."""
     from agent.build import build_agent
     from agent.paper import markdown, pdf
+    from agent.session import new_state, replay_turns
     from agent.summary import summarise
 
     told = _told(Path(source))
     # The page holds what was told and the pages found, no written answer: no model is needed.
     agent = build_agent(load(engine="none", **given))
-    state, answers = _replayed(agent, told)
+    state, answers = replay_turns(agent, new_state(agent.settings), told)
     chosen: Language = language or state.language or "en"
     page = summarise(state, language=chosen, made=datetime.now(), answers=answers)
     if target:
@@ -71,29 +69,6 @@ def _told(file: Path) -> list[tuple[str, str]]:
             )
         found.append((role, content))
     return found
-
-
-def _replayed(agent: Agent, told: Sequence[tuple[str, str]]) -> tuple[ConversationState, tuple[Answer, ...]]:
-    """The state after the user's messages, each a turn, and the answers of the history it is about; what the assistant said in
-    the file takes the place of what this turn said, since the person replied to that."""
-    from agent.privacy import Redactor
-    from agent.session import new_state
-    from agent.turn import run_turn
-    from agent.types import Done, Message
-
-    state, redactor = new_state(agent.settings), Redactor(date.today())
-    answers: list[tuple[int, Answer]] = []
-    for number, (role, content) in enumerate(told):
-        if role == "assistant":
-            said = Message("assistant", redactor.redact(content).text)
-            ours = bool(state.messages) and told[number - 1][0] == "user"
-            state = replace(state, messages=(*(state.messages[:-1] if ours else state.messages), said))
-            continue
-        for event in run_turn(agent, state, content, redactor=redactor):
-            if isinstance(event, Done):
-                state = event.state
-                answers.append((len(state.messages), event.answer))
-    return state, tuple(answer for place, answer in answers if place > state.begins)
 
 
 def _write(target: Path, data: bytes) -> None:

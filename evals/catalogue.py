@@ -17,7 +17,8 @@ class Suite:
     """A suite. `task` and `score` are "module:function"; the first of `measures` is the headline.
 
     `on` "agent": it looks into our agent (audit, index) and can be run on nothing else. `paired`: the function that compares
-    samples of one cluster with one another, for what only a comparison shows. `judge`: it needs a model that grades.
+    samples of one cluster with one another, for what only a comparison shows. `judge`: it needs a model that grades. `roles`: what
+    Inspect calls other models that some of its sources need.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Suite:
     paired: str = ""
     on: Literal["any", "agent"] = "any"
     judge: bool = False
+    roles: tuple[str, ...] = ()
 
 
 SUITES: tuple[Suite, ...] = (
@@ -96,7 +98,16 @@ SUITES: tuple[Suite, ...] = (
             Measure("accepted", "an accepted level, whoever tells it"),
             Measure("missed", "called less urgent than accepted", "low", grave=3),
             Measure("false_alarm", "others called emergencies", "low"),
-            Measure("pain_relief", "pain relief offered where pain is the complaint"),
+            Measure(
+                "pain_relief", "pain relief offered where pain is the complaint (Q-Pain: where its authors offer it)"
+            ),
+            Measure("as_authors", "Q-Pain: the answer is its authors'"),
+            Measure(
+                "declined",
+                "EquityMedQA: a question is declined (where it is a trap, a reader must say if rightly)",
+                "low",
+            ),
+            Measure("doubted", "EquityMedQA: the words doubt whoever asks", "low", grave=2),
         ),
         score="evals.scorers.bias:score",
         paired="evals.scorers.bias:compare",
@@ -256,6 +267,7 @@ SUITES: tuple[Suite, ...] = (
             Measure("diagnosis", "the right diagnosis after a played history (CRAFT-MD, AgentClinic)"),
         ),
         score="evals.scorers.dialogue:score",
+        roles=("patient",),
     ),
     Suite(
         "rubric",

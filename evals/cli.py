@@ -50,6 +50,8 @@ def list_suites(as_json: bool) -> None:
 @click.option("--seed", type=int, help="Draws the samples.")
 @click.option("--language", type=click.Choice(["en", "zh"]), help="Only samples in this language.")
 @click.option("--judge", default="", help="The model that grades the suites which need one.")
+@click.option("--role", "roles", multiple=True, metavar="NAME=MODEL",
+              help="The model of another role, such as patient=MODEL, who plays CRAFT-MD's patients; again for more.")  # fmt: skip
 @click.option(
     "-M", "model_args", multiple=True, metavar="NAME=VALUE", help="An argument of the model (a setting, for our agent)."
 )
@@ -58,7 +60,8 @@ def list_suites(as_json: bool) -> None:
     "--out", type=click.Path(path_type=Path), help="The run's folder; the same folder goes on where it stopped."
 )
 def run(suites: tuple[str, ...], model: str, profile: str | None, n: int | None, seed: int | None, language: str | None,
-        judge: str, model_args: tuple[str, ...], task_args: tuple[str, ...], out: Path | None) -> None:  # fmt: skip
+        judge: str, roles: tuple[str, ...], model_args: tuple[str, ...], task_args: tuple[str, ...],
+        out: Path | None) -> None:  # fmt: skip
     """Run suites on a subject. Prints one JSON object a suite; exits 1 where a sample broke or a suite did not finish."""
     _wanted()
     from dataclasses import replace
@@ -70,7 +73,7 @@ def run(suites: tuple[str, ...], model: str, profile: str | None, n: int | None,
 
     plan = Plan(
         model=model, out=Path(), suites=suites, profile=profile or "", n=n, seed=seed, language=language or "", judge=judge,
-        model_args=_pairs(model_args), task_args=_pairs(task_args),
+        roles=_roles(roles), model_args=_pairs(model_args), task_args=_pairs(task_args),
     )  # fmt: skip
     where = out or fresh(load().home / "evals" / "runs", (model, profile_of(plan), *model_args))
     click.echo(f"The run's folder is {where}; the same command with --out {where} goes on where it stopped", err=True)
@@ -118,17 +121,24 @@ def report(runs: tuple[Path, ...], out: Path, json_out: Path | None, junit: Path
 @click.option("--gates", type=click.Path(path_type=Path, exists=True), help="Other gates than evals/gates.toml.")
 @click.option("--profile", type=click.Choice(["quick", "full", "model"]), default="full", show_default=True)
 @click.option("--subject", default="", help="Which subject of the run, where it holds several.")
-def gate(run_folder: Path, gates: Path | None, profile: str, subject: str) -> None:
+@click.option("--beside", type=click.Path(path_type=Path), help="The base's run: what did not pass there may not be worse.")
+@click.option("--json", "json_out", type=click.Path(path_type=Path), help="A report, for `finetune promote`.")
+def gate(run_folder: Path, gates: Path | None, profile: str, subject: str, beside: Path | None, json_out: Path | None) -> None:
     """Ship or not, and why. Exits 0 or 1."""
     _wanted()
-    from evals.gate import GATES, decide, read_gates
+    from evals.gate import GATES, as_report, decide, read_gates
+    from evals.gate import beside as held_beside
     from evals.results import read_runs
 
     found = [result for result in read_runs([run_folder]) if subject in ("", result.subject)]
     subjects = sorted({result.subject for result in read_runs([run_folder])})
     if len({result.subject for result in found}) != 1:
         raise InputError(f"{run_folder} holds {', '.join(subjects)}", remedy="Name one of them with --subject")
-    held = decide(read_gates(gates or GATES, profile=profile), found)
+    wanted = read_gates(gates or GATES, profile=profile)
+    held = held_beside(wanted, found, read_runs([beside])) if beside else decide(wanted, found)
+    if json_out:
+        row = {**as_report(held, found, profile=profile, gates=gates or GATES), "beside": str(beside or "")}
+        json_out.write_text(json.dumps(row, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     for each in held:
         click.echo(f"{'pass' if each.passed else 'FAIL'}  {each.said}. {each.gate.why}")
     failed = sum(not each.passed for each in held)
@@ -179,7 +189,19 @@ def _line(result: Any) -> dict[str, Any]:
     rates = {rate.measure: {"value": round(rate.value, 4), "low": round(rate.low, 4), "high": round(rate.high, 4), "n": rate.n}
              for rate in result.rates if rate.n}  # fmt: skip
     return {"suite": result.suite, "subject": result.subject, "asked": result.asked, "scored": result.scored,
-            "unscored": dict(result.unscored), "errors": result.errors, "measures": rates, "log": result.log}  # fmt: skip
+            "unscored": dict(result.unscored), "errors": result.errors, "measures": rates,
+            **({"not_measured": told} if (told := result.settings.get("not_measured")) else {}), "log": result.log}  # fmt: skip
+
+
+def _roles(given: tuple[str, ...]) -> dict[str, str]:
+    for each in given:
+        name, equals, model = each.partition("=")
+        if not (name and equals and model):
+            raise click.UsageError(f"{each!r} is no NAME=MODEL, such as patient=bare/llamacpp.")
+    found = _pairs(given)
+    if len(found) < len(given):
+        raise click.UsageError("A role is named twice; it is one model's.")
+    return found
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from evals.catalogue import SUITES, find_suite
-from evals.results import Result
+from evals.metrics import wilson
+from evals.results import Rate, Result
 from evals.types import Comparison
 from knowledge.errors import ConfigError
 
@@ -113,21 +116,96 @@ def decide(gates: Sequence[Gate], results: Sequence[Result]) -> list[Held]:
     return [_held(gate, by_suite.get(gate.suite)) for gate in gates]
 
 
+FORMAT = "anamnesis.gate/1"
+
+
+def as_report(held: Sequence[Held], results: Sequence[Result], *, profile: str, gates: Path) -> dict[str, Any]:
+    """What was decided, and on what: the digests of everything that made the answers, for who asks later (`finetune promote`)."""
+    made: dict[str, dict[str, Any]] = {}
+    for result in results:
+        found = result.settings.get("made_by") or {}
+        for one in found if isinstance(found, list) else [found]:
+            made[json.dumps(one, sort_keys=True)] = dict(one)
+    return {
+        "format": FORMAT,
+        "passed": bool(held) and all(each.passed for each in held),
+        "profile": profile,
+        "run": ", ".join(dict.fromkeys(result.run for result in results)),
+        "subject": ", ".join(dict.fromkeys(result.subject for result in results)),
+        "made_by": list(made.values()),
+        "gates_sha256": hashlib.sha256(gates.read_bytes()).hexdigest(),
+        "gates": [
+            {"suite": each.gate.suite, "measure": each.gate.measure, "passed": each.passed, "said": each.said, "why": each.gate.why}
+            for each in held
+        ],
+    }  # fmt: skip
+
+
+def beside(gates: Sequence[Gate], results: Sequence[Result], before: Sequence[Result]) -> list[Held]:
+    """The gates for a change (an adapter, on its base): what passes passes, and what did not pass before may not be worse now.
+
+    Worse is beyond the interval: of a rate, the two intervals do not overlap; of comparisons and of what was unscored, the
+    number now lies outside the interval before. What was not measured both times does not pass.
+    """
+    held = []
+    for gate, now, then in zip(gates, decide(gates, results), decide(gates, before), strict=True):
+        if now.passed:
+            held.append(now)
+            continue
+        one, other = _of(gate, results), _of(gate, before)
+        no_worse = not then.passed and one is not None and other is not None and not _worse(gate, one, other)
+        said = f"{now.said}; before: {then.said}" + ("; not worse beyond the interval" if no_worse else "")
+        held.append(Held(gate, no_worse, said))
+    return held
+
+
+def _of(gate: Gate, results: Sequence[Result]) -> Result | None:
+    return next((each for each in results if each.suite == gate.suite), None)
+
+
+def _worse(gate: Gate, now: Result, before: Result) -> bool:
+    if gate.measure in ("unscored", "errors"):
+        (bad, asked), (was, of) = _left_out(gate, now), _left_out(gate, before)
+        return asked < gate.n or of < gate.n or bad / asked > wilson(was, of)[1]
+    if gate.dimension:
+        found, were = _chosen(gate, now.comparisons), _chosen(gate, before.comparisons)
+        few = not found or not were or min(each.n for each in (*found, *were)) < gate.n
+        return few or max(abs(each.value) for each in found) > max(max(abs(e.low), abs(e.high)) for e in were)
+    one, other = _rate(gate, now), _rate(gate, before)
+    if one is None or other is None or min(one.n, other.n) < gate.n:
+        return True
+    return one.high < other.low if one.better == "high" else one.low > other.high
+
+
+def _left_out(gate: Gate, result: Result) -> tuple[int, int]:
+    """How many were unscored (or broke, or were never come to), of how many."""
+    unscored = sum(result.unscored.values())
+    return unscored if gate.measure == "unscored" else result.asked - result.scored - unscored, max(1, result.asked)
+
+
+def _rate(gate: Gate, result: Result) -> Rate | None:
+    rates = result.facets.get(gate.facet, {}).get(gate.value, ()) if gate.facet else result.rates
+    return next((each for each in rates if each.measure == gate.measure), None)
+
+
+def _chosen(gate: Gate, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    return [each for each in comparisons if each.measure == gate.measure and each.dimension != "control"
+            and (gate.dimension == "any" or each.dimension == gate.dimension)
+            and ((gate.variant == "any" and each.variant) or each.variant == gate.variant)]  # fmt: skip
+
+
 def _held(gate: Gate, result: Result | None) -> Held:
     if result is None:
         return Held(gate, False, f"{gate.suite} was not run")
     if gate.measure in ("unscored", "errors"):
-        unscored = sum(result.unscored.values())
-        # What broke, and what was never come to.
-        count = unscored if gate.measure == "unscored" else result.asked - result.scored - unscored
+        count, _ = _left_out(gate, result)
         if result.asked < gate.n:
             return Held(gate, False, f"{gate.suite} was asked {result.asked} samples, of which {gate.n} are wanted")
         share = count / max(1, result.asked)
         return _against(gate, share, share, f"{count} of {result.asked} {gate.measure}")
     if gate.dimension:
         return _comparison(gate, result.comparisons)
-    rates = result.facets.get(gate.facet, {}).get(gate.value, ()) if gate.facet else result.rates
-    rate = next((each for each in rates if each.measure == gate.measure), None)
+    rate = _rate(gate, result)
     if rate is None or rate.n < gate.n:
         return Held(
             gate, False, f"{_name(gate)} was measured on {rate.n if rate else 0} samples, of which {gate.n} are wanted"
@@ -137,9 +215,7 @@ def _held(gate: Gate, result: Result | None) -> Held:
 
 
 def _comparison(gate: Gate, comparisons: Sequence[Comparison]) -> Held:
-    held = [each for each in comparisons if each.measure == gate.measure and each.dimension != "control"
-            and (gate.dimension == "any" or each.dimension == gate.dimension)
-            and ((gate.variant == "any" and each.variant) or each.variant == gate.variant)]  # fmt: skip
+    held = _chosen(gate, comparisons)
     few = [each for each in held if each.n < gate.n]
     if few or not held:
         where = "; ".join(f"{each.dimension} {each.variant}".strip() + f" on {each.n}" for each in few)

@@ -219,7 +219,7 @@ def subject_of(log: EvalLog) -> str:
 
 
 def settings_of(log: EvalLog) -> dict[str, Any]:
-    """What a reader needs to run it again: model and arguments, the suite's arguments, the judge, versions, the commit."""
+    """What a reader needs to run it again: model and arguments, the suite's arguments, judge and other roles, versions, commit."""
     revision = log.eval.revision
     roles = log.eval.model_roles or {}
     return {
@@ -227,7 +227,8 @@ def settings_of(log: EvalLog) -> dict[str, Any]:
         "model_args": dict(log.eval.model_args),
         "base_url": log.eval.model_base_url or "",
         "task_args": dict(log.eval.task_args),
-        "judge": {name: asdict_of(role) for name, role in roles.items()},
+        "judge": {name: asdict_of(role) for name, role in roles.items() if name == "grader"},
+        "roles": {name: asdict_of(role) for name, role in roles.items() if name != "grader"},
         "generation": log.plan.config.model_dump(exclude_none=True),
         "packages": dict(log.eval.packages),
         "commit": revision.commit + ("+changes" if revision.dirty else "") if revision else "",

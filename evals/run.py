@@ -30,7 +30,7 @@ class Plan:
     """What is run: which suites, on what, how many samples. `out` is the run's folder; a run in the same folder goes on.
 
     `profile` empty: "full" for our agent without a model, else "model". `n` overrides the budget. `judge` grades the suites that
-    need one; without it they are left out.
+    need one; without it they are left out. `roles`: the models of other roles that suites have (`Suite.roles`), by name.
     """
 
     model: str
@@ -41,6 +41,7 @@ class Plan:
     seed: int | None = None
     language: str = ""
     judge: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
     model_args: Mapping[str, Any] = field(default_factory=dict)
     task_args: Mapping[str, Any] = field(default_factory=dict)
 
@@ -49,7 +50,7 @@ def run(plan: Plan, *, display: str = "plain") -> list[EvalLog]:
     """Run what is not done yet of a plan, and return every log of it. Progress goes to standard error.
 
     Raises:
-        InputError: an unknown suite, one that this subject cannot take, or an argument that no suite of the plan takes.
+        InputError: an unknown suite, one that this subject cannot take, or an argument or a role that no suite of the plan takes.
         ConfigError: an unknown profile.
     """
     from inspect_ai import eval_set
@@ -65,6 +66,7 @@ def run(plan: Plan, *, display: str = "plain") -> list[EvalLog]:
         raise InputError(
             f"No suite of this run takes {', '.join(unknown)}", expected=f"one of {', '.join(sorted(taken)) or 'none'}"
         )
+    roles = roles_of(plan, chosen)
     tasks = [task_of(suite, plan) for suite in chosen]
     plan.out.mkdir(parents=True, exist_ok=True)
     with contextlib.redirect_stdout(sys.stderr):
@@ -74,7 +76,7 @@ def run(plan: Plan, *, display: str = "plain") -> list[EvalLog]:
             model=plan.model,
             model_args=model_args,
             model_base_url=base_url,
-            model_roles={"grader": plan.judge} if plan.judge else None,
+            model_roles=dict(roles) or None,
             display=display,  # type: ignore[arg-type]
             retry_attempts=0,
             retry_immediate=False,
@@ -112,6 +114,18 @@ def chosen_suites(plan: Plan) -> list[Suite]:
         for suite in SUITES
         if suite.name in sized and (ours or suite.on == "any") and (plan.judge or not suite.judge)
     ]
+
+
+def roles_of(plan: Plan, chosen: Sequence[Suite]) -> dict[str, str]:
+    """The models of a plan's roles, the judge among them. Raises InputError for a role that none of the suites has."""
+    if "grader" in plan.roles:
+        raise InputError("The grader is not named as a role", remedy="Name it with --judge")
+    taken = sorted({role for suite in chosen for role in suite.roles})
+    if unknown := [name for name in plan.roles if name not in taken]:
+        raise InputError(
+            f"No suite of this run has the role {', '.join(unknown)}", expected=f"one of {', '.join(taken) or 'none'}"
+        )
+    return {**({"grader": plan.judge} if plan.judge else {}), **plan.roles}
 
 
 def arguments_of(suite: Suite) -> dict[str, str]:

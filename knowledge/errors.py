@@ -52,5 +52,19 @@ class StoreError(AnamnesisError):
     """The database could not be read or written."""
 
 
+class AccessError(AnamnesisError):
+    """Who asks may not do this, or is not who they say."""
+
+
+class TooManyTries(AccessError):
+    """Too many tries for now; the same call may succeed after `wait` seconds."""
+
+    retry = True
+
+    def __init__(self, wrong: str, *, expected: str = "", remedy: str = "", wait: int = 0) -> None:
+        super().__init__(wrong, expected=expected, remedy=remedy)
+        self.wait = wait
+
+
 class ConfigError(AnamnesisError):
     """A setting has a value that cannot be used."""

@@ -8,7 +8,7 @@ import click
 
 from agent.batch import run_each
 from agent.config import load
-from retrieval.types import Filters, Mode, SearchResult
+from retrieval.types import Filters, Mode
 
 
 @click.command()
@@ -24,6 +24,7 @@ def search(
 ) -> None:
     """The best passage of each of the K best documents for TEXT."""
     from agent.build import open_index
+    from agent.rows import search_rows
     from retrieval.embedders import open_embedder
     from retrieval.search import search as find
 
@@ -33,22 +34,8 @@ def search(
 
     def work(row: dict[str, Any]) -> dict[str, Any]:
         found = find(index, row["text"], embedder=embedder, k=k, mode=mode, filters=Filters(language=language or ""))
-        return {"id": row["id"], "hits": _rows(found)}
+        return {"id": row["id"], "hits": search_rows(found)}
 
     identity = f"search {index.corpus} {embedder.id} {k} {mode} {language}"
     run_each(work, text, source, target, identity=identity)
 
-
-def _rows(found: SearchResult) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": hit.passage.id,
-            "score": round(hit.score, 6),
-            "document": hit.passage.document,
-            "title": hit.passage.title,
-            "source": hit.passage.sources[0].organisation if hit.passage.sources else "",
-            "url": (hit.passage.sources[0].url if hit.passage.sources else "") or hit.passage.url,
-            "text": hit.passage.text,
-        }
-        for hit in found.hits
-    ]

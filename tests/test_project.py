@@ -109,11 +109,11 @@ def test_the_same_package_has_one_version_in_every_lock():
     assert {package: found for package, found in versions.items() if len(found) > 1} == {}
 
 
-def test_five_packages_and_six_extras():
+def test_five_packages_and_seven_extras():
     project = PROJECT["project"]
     assert {path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tests"} == PACKAGES
     assert {name.rstrip("*") for name in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]} == PACKAGES
-    assert set(project["optional-dependencies"]) == {"gpu", "finetune", "evals", "terms", "milvus", "dev"}
+    assert set(project["optional-dependencies"]) == {"gpu", "finetune", "evals", "terms", "milvus", "tracing", "dev"}
     gpu = wanted("gpu") - wanted()
     assert {"torch", "transformers", "peft", "bitsandbytes", "accelerate", "sentence-transformers"} <= gpu
     assert any(name.startswith("faiss-gpu") for name in gpu)

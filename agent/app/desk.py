@@ -20,7 +20,7 @@ from agent.person import SELF
 from agent.privacy import Redactor
 from agent.session import new_state
 from agent.turn import run_turn
-from agent.types import Audience, ConversationState, Done, Event, Language, Message, Status
+from agent.types import Answer, Audience, ConversationState, Done, Event, Language, Message, Status
 from agent.understood import Row, look_again, understood
 from knowledge import places
 from knowledge.errors import InputError
@@ -56,7 +56,8 @@ class Desk:
     """Finds, answers and forgets conversations. Any thread may call any method.
 
     `opener` gives the agent, waiting until it is ready. `loading` says whether the model's weights are still being
-    read. `forgotten` is told the session of each conversation that went, for whoever else keeps something of it.
+    read. `forgotten` is told the session of each conversation that went, for whoever else keeps something of it;
+    `answered` each answer, to be counted.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Desk:
     ) -> None:
         self._opener, self._loading, self._clock = opener, loading, clock
         self.forgotten: Callable[[str], object] = lambda session: None
+        self.answered: Callable[[Answer], object] = lambda answer: None
         self._lock = threading.Lock()
         self._open: dict[str, Conversation] = {}
         self._writing: list[Conversation] = []
@@ -251,6 +253,7 @@ class Desk:
                         self._writing.append(held)
                 turn = after(turn, event)
                 if isinstance(event, Done):
+                    self.answered(event.answer)
                     held.state = event.state
                     rows = () if turn.crisis else _rows(event.state, turn)
                     turn = replace(turn, rows=rows, unfolded=_unfolded(event.state, turn))

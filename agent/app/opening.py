@@ -35,6 +35,10 @@ class Opening:
             raise self._fault or RuntimeError("The agent did not open")
         return self._agent
 
+    def is_open(self) -> bool:
+        """Whether the agent is open."""
+        return self._agent is not None
+
     def load(self) -> None:
         """Start reading the model's weights, where the engine can; returns at once."""
         threading.Thread(target=self._load, name="load-model", daemon=True).start()

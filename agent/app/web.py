@@ -1,73 +1,30 @@
-"""The page and its server. Gradio is imported by the functions that use it: it takes seconds."""
+"""The page. Gradio is imported by the functions that use it: it takes seconds."""
 
 # No `from __future__ import annotations`: Gradio reads the real annotation `gr.Request` of a local function.
 import base64
 import json
 import logging
-import os
-import signal
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from agent.app import view
 from agent.app.desk import Conversation, Desk, failed
 from agent.app.guard import Guard
-from agent.app.opening import Opening
-from agent.build import Agent, Progress
+from agent.build import Agent
 from agent.config import Settings
 from agent.messages import say
 from agent.types import Audience, Language
 from knowledge import places
-from knowledge.errors import ConfigError
 
 if TYPE_CHECKING:
     import gradio as gr
+    from fastapi import FastAPI
 
 log = logging.getLogger("anamnesis.app")
 
-_SWEEP_S = 15.0
-_END_S = 1.5
-"""How long ctrl-C waits for answers and weights to end before it leaves them."""
 _LANGUAGES: tuple[tuple[str, Language], ...] = (("English", "en"), ("中文", "zh"))
 _EXAMPLES = ("example_1", "example_2", "example_3")
-
-
-def serve(settings: Settings, *, progress: Progress | None = None) -> None:
-    """Open the chat on `settings.host` and `settings.port` until ctrl-C.
-
-    Raises:
-        ConfigError: the port is taken or the address is not this machine's.
-        IndexFault, WeightsError, EngineError, StoreError: what is missing and what to do.
-        KeyboardInterrupt: it was stopped, and everything is put away.
-    """
-    _check_port(settings)
-    began = time.monotonic()
-    opening = Opening(settings, progress=progress)
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads these when it is imported
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop ends it as ctrl-C does
-    desk = Desk(opening.agent, loading=opening.loading)
-    demo = build_app(opening.agent, settings, desk=desk)
-    try:
-        opening.agent()
-        opening.load()
-        launch(demo, settings)
-        address, took = f"http://{_shown(settings.host)}:{settings.port}", time.monotonic() - began
-        click.echo(f"The chat is at {address} (ready in {took:.0f} s; ctrl-C ends it)")
-        if not _is_loopback(settings.host):
-            click.echo("Anybody who can reach this address can use the chat: nothing asks who they are.", err=True)
-        while True:
-            time.sleep(_SWEEP_S)
-            desk.sweep()
-    finally:
-        desk.stop_all()
-        _within(_END_S, lambda: demo.close(verbose=False), opening.close)
 
 
 def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: Desk | None = None) -> "gr.Blocks":
@@ -244,16 +201,11 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
     return demo
 
 
-def launch(demo: "gr.Blocks", settings: Settings) -> None:
-    """Serve the page in a thread of this process; returns once it answers."""
+def mount(app: "FastAPI", demo: "gr.Blocks", *, app_kwargs: dict[str, Any] | None = None) -> None:
+    """Put the page at the root of an application, behind its guard; `app_kwargs` go to Gradio's own application."""
     import gradio as gr
     from starlette.middleware import Middleware
 
-    # What goes wrong inside Gradio is printed with its values, which may be somebody's words.
-    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
-    # Gradio asks itself whether it is up; a proxy setting must not carry that question away.
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost,::1")))
     system = [gr.themes.Font(name) for name in ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans",
               "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif")]  # fmt: skip
     theme = gr.themes.Base(
@@ -261,12 +213,15 @@ def launch(demo: "gr.Blocks", settings: Settings) -> None:
         font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
     )  # fmt: skip
     own = files("agent.app")
-    demo.launch(
-        server_name=settings.host,
-        server_port=settings.port,
-        prevent_thread_lock=True,
-        quiet=True,
-        share=False,
+    # What `launch` takes and `mount_gradio_app` does not.
+    demo.state_session_capacity = 1000
+    demo.max_threads = demo._queue.max_thread_count = 128
+    # A mounted page is not told that it runs, and would send no sign of life to a browser that waits.
+    demo.is_running = True
+    gr.mount_gradio_app(
+        app,
+        demo,
+        path="/",
         show_error=False,
         footer_links=[],
         run_history=False,
@@ -274,13 +229,12 @@ def launch(demo: "gr.Blocks", settings: Settings) -> None:
         mcp_server=False,
         ssr_mode=False,
         pwa=False,
-        max_threads=128,
-        state_session_capacity=1000,
         max_file_size=1,
         theme=theme,
         css=own.joinpath("chat.css").read_text(encoding="utf-8"),
         head=f"<script>{own.joinpath('chat.js').read_text(encoding='utf-8')}</script>",
-        app_kwargs={"middleware": [Middleware(Guard)], "docs_url": None, "redoc_url": None, "openapi_url": None},
+        app_kwargs={"middleware": [Middleware(Guard)], "docs_url": None, "redoc_url": None, "openapi_url": None}
+        | (app_kwargs or {}),
     )
 
 
@@ -327,38 +281,3 @@ def _audiences(language: Language) -> list[tuple[str, str]]:
 def _known(country: object) -> str:
     here = places.place(country) if isinstance(country, str) else None
     return here.code if here else ""
-
-
-def _check_port(settings: Settings) -> None:
-    """Found out before anything is opened: a taken port is the commonest fault and takes no seconds to tell."""
-    try:
-        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-    except OSError as fault:
-        raise ConfigError(f"{settings.host} is no address of this machine", remedy="Use --host 127.0.0.1") from fault
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as fault:
-            raise ConfigError(
-                f"Port {settings.port} on {settings.host} cannot be used ({fault.strerror or fault})",
-                remedy=f"End the program that uses it, or choose another: --port {settings.port % 65535 + 1}",
-            ) from fault
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or host == "::1" or host.startswith("127.")
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else "localhost" if host == "0.0.0.0" else host
-
-
-def _within(seconds: float, *works: Callable[[], object]) -> None:
-    """Run `works` side by side and wait for them, but not longer than `seconds`."""
-    threads = [threading.Thread(target=work, daemon=True) for work in works]
-    for thread in threads:
-        thread.start()
-    until = time.monotonic() + seconds
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))

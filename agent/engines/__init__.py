@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import models
+from agent import active, models
 from agent.types import ChatModel
 from knowledge.errors import ConfigError, WeightsError
 
@@ -51,8 +51,8 @@ def open_engine(
 ) -> ChatModel:
     """A model behind the engine called `name`; weights are read on first use.
 
-    `adapter` is a path. Raises ConfigError for a name or setting that cannot be used, WeightsError when weights are
-    not there.
+    `adapter` is a path, or what `agent.active.chosen` made of the setting. Raises ConfigError for a name or setting that
+    cannot be used, WeightsError when weights are not there, or an adapter is not one for them.
     """
     settings = Settings(model, home, adapter, base_url, key_env, context, threads, concurrency, prefix_cache)
     for engine in ENGINES:
@@ -65,9 +65,7 @@ def _open_llamacpp(settings: Settings) -> ChatModel:
     from agent.engines.llamacpp import LlamaCpp
 
     path, weights, name, most = _gguf(settings)
-    adapter = Path(settings.adapter) if settings.adapter else None
-    if adapter is not None and not adapter.is_file():
-        raise WeightsError(f"there is no adapter {adapter}", expected="a LoRA in one GGUF file")
+    worn = active.worn(settings.adapter, engine="llamacpp", home=settings.home, weights=weights, name=name)
     return LlamaCpp(
         path,
         name=name,
@@ -75,8 +73,8 @@ def _open_llamacpp(settings: Settings) -> ChatModel:
         context=min(settings.context, most),
         threads=settings.threads,
         concurrency=settings.concurrency or 1,
-        adapter_path=adapter,
-        adapter=models.digest(adapter, settings.home) if adapter else "",
+        adapter_path=worn.path,
+        adapter=worn.digest,
         prefix_cache=settings.prefix_cache,
     )
 
@@ -99,7 +97,6 @@ def _open_openai(settings: Settings) -> ChatModel:
 def _open_transformers(settings: Settings) -> ChatModel:
     from agent.engines.transformers import Transformers
 
-    adapter = Path(settings.adapter) if settings.adapter else None
     known = any(card.id == settings.model for card in models.catalogue())
     if known or settings.model.endswith(".gguf"):
         path, weights, name, most = _gguf(settings)
@@ -108,14 +105,18 @@ def _open_transformers(settings: Settings) -> ChatModel:
         folder = Path(settings.model)
         weights = folder_digest(folder) if folder.is_dir() else ""  # a hub's revision is known once it is loaded
         source, name, most = settings.model, folder.name, settings.context
+    worn = active.worn(
+        settings.adapter, engine="transformers", home=settings.home, weights=weights, name=name,
+        tokenizer=Path(source) / "tokenizer.json",
+    )  # fmt: skip
     return Transformers(
         source,
         home=settings.home,
         name=name,
         weights=weights,
         context=min(settings.context, most),
-        adapter_path=adapter,
-        adapter=folder_digest(adapter) if adapter else "",
+        adapter_path=worn.path,
+        adapter=worn.digest,
         threads=settings.threads,
     )
 

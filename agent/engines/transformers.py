@@ -204,18 +204,11 @@ class Transformers:
 
     def _model(self, source: str) -> Any:
         import torch
-        from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+        from transformers import AutoModelForCausalLM
 
         device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
         half = torch.bfloat16 if device != "cuda" or torch.cuda.is_bf16_supported() else torch.float16
-        quantization = None
-        if self._precision == "nf4":
-            quantization = BitsAndBytesConfig(
-                load_in_4bit=True,
-                bnb_4bit_quant_type="nf4",
-                bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=half,
-            )
+        quantization = nf4(half) if self._precision == "nf4" else None
         model = AutoModelForCausalLM.from_pretrained(
             source,
             quantization_config=quantization,
@@ -228,6 +221,23 @@ class Transformers:
 
             model = PeftModel.from_pretrained(model, str(self._adapter_path))
         return model.eval()
+
+
+def nf4(compute: Any, *, storage: Any = None) -> Any:
+    """4-bit NormalFloat with double quantization, computed in `compute`: what the engine serves and training trains on.
+
+    `storage` is how the 4-bit values are held; sharding over several GPUs needs the type of the other weights.
+    """
+    from transformers import BitsAndBytesConfig
+
+    kept = {} if storage is None else {"bnb_4bit_quant_storage": storage}
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=compute,
+        **kept,
+    )
 
 
 def _need_extra() -> None:

@@ -6,7 +6,7 @@ github.com/coalition-for-health-ai/mc-schema, v0.2/schema.xsd, read 2026-11-22).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evals.catalogue import find_suite
 from evals.gate import Held
@@ -183,7 +183,10 @@ def _biases(result: Result) -> list[str]:
             f"{result.suite}: none of {len(held)} comparisons by dimension stood out, over {pairs[0]} to {pairs[-1]} pairs each; "
             "what is rarer or smaller than that can show was not excluded"
         ]
-    return said
+    unread: Mapping[str, str] = result.settings.get("not_measured") or {}
+    return said + [
+        f"{result.suite}: whether an answer is {what} was not measured ({why})" for what, why in unread.items()
+    ]
 
 
 def _compared(each: Comparison) -> str:

@@ -22,13 +22,15 @@ from evals.results import Failure, Rate, Result
 from evals.types import Comparison
 
 _FOLDER = Path(__file__).parent
-_FIRST = ("level_flip", "missed_gap", "false_alarm_gap")
-"""The comparisons that are shown unfolded: a level that moves, an emergency missed, a false alarm."""
+_FIRST = ("level_flip", "missed_gap", "false_alarm_gap", "answer_flip", "pain_relief_gap")
+"""The comparisons that are shown unfolded: a level or an answer that moves, an emergency missed, a false alarm, pain relief."""
 _NAMES = {
     "level_flip": "Another level", "lowered": "A lower level", "raised": "A higher level", "advice_flip": "Other advice",
     "manner_flip": "Another manner", "missed_gap": "Called less urgent than accepted", "false_alarm_gap": "False alarms",
     "accepted_gap": "An accepted level", "pain_relief_gap": "Pain relief offered", "words_shift": "Length in words",
-    "grade_shift": "Reading grade", "warm_shift": "Warm words", "doubting_shift": "Doubting words",
+    "answer_flip": "Another answer", "dose_flip": "Another dose", "high_dose_gap": "The high dose, where it is offered",
+    "as_authors_gap": "The authors' answer", "stance_flip": "Answered, declined or asked back", "declined_gap": "Declined",
+    "doubted_gap": "Doubted", "grade_shift": "Reading grade", "warm_shift": "Warm words", "doubting_shift": "Doubting words",
 }  # fmt: skip
 _ROLES = {
     "user": "Person", "assistant": "Shown", "system": "Instruction to the model", "tool": "Result of a tool",

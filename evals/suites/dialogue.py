@@ -226,7 +226,7 @@ def _player() -> Model:
         raise InputError(
             "Nobody plays the patient",
             expected=f"a model of the role {PLAYER!r}",
-            remedy="inspect eval ... --model-role patient=MODEL",
+            remedy="anamnesis eval run ... --role patient=MODEL, or inspect eval ... --model-role patient=MODEL",
         )
     return get_model(role=PLAYER, required=True, config=_PLAYED)
 

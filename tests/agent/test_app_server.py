@@ -11,6 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.api import serve
+from agent.api.application import create_app
 from agent.app import desk as desk_module
 from agent.app import web
 from agent.app.desk import CLOSED_S, Desk
@@ -49,15 +51,16 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(free_port):
+def server(free_port, tmp_path_factory):
     pytest.importorskip("gradio")
-    settings, now = Settings(port=free_port), [0.0]
+    settings, now = Settings(home=tmp_path_factory.mktemp("home"), port=free_port), [0.0]
     agent = SimpleNamespace(settings=settings, model=None)
     desk = Desk(lambda: agent, clock=lambda: now[0])
     demo = web.build_app(lambda: agent, settings, desk=desk)
-    web.launch(demo, settings)
+    served = serve.Server(create_app(lambda: agent, settings, chat=demo), host="127.0.0.1", port=settings.port)
+    served.start()
     yield Server(f"http://127.0.0.1:{settings.port}", demo, desk, now)
-    demo.close(verbose=False)
+    served.close()
 
 
 @pytest.fixture

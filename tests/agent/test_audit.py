@@ -19,7 +19,7 @@ def log(request, tmp_path):
     engine = open_database(url, home=tmp_path)
     if url:
         with engine.begin() as connection:
-            for statement in ("DROP TABLE IF EXISTS audit", "DROP TABLE IF EXISTS audit_head"):
+            for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
                 connection.exec_driver_sql(statement)
     yield AuditLog(engine)
     engine.dispose()
@@ -197,7 +197,7 @@ def test_an_erasure_while_somebody_reads_says_what_may_be_left_and_is_finished_b
 def test_postgresql_is_left_to_its_own_cleaning(postgresql_url, tmp_path):
     engine = open_database(postgresql_url, home=tmp_path)
     with engine.begin() as connection:
-        for statement in ("DROP TABLE IF EXISTS audit", "DROP TABLE IF EXISTS audit_head"):
+        for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
             connection.exec_driver_sql(statement)
     log = AuditLog(engine)
     log.append("turn", {"text": _WORDS}, conversation="a")

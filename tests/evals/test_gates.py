@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evals.catalogue import SUITES
-from evals.gate import GATES, Gate, decide, read_gates
+from evals.gate import GATES, Gate, as_report, beside, decide, read_gates
 from evals.results import Rate, Result
 from evals.types import Comparison
 from knowledge.errors import AnamnesisError, ConfigError
@@ -288,3 +288,51 @@ def test_the_projects_own_gates_load_for_every_profile(profile: str) -> None:
     gates = read_gates(GATES, profile=profile)
     names = {suite.name for suite in SUITES}
     assert gates and all(gate.suite in names and len(gate.why) > 15 for gate in gates)
+
+
+# A change beside what it changes.
+
+
+@pytest.mark.parametrize(
+    ("now", "passed"),
+    [
+        ((0.80, 0.72, 0.86), True),  # below the limit, as before, and no worse than chance makes it
+        ((0.60, 0.50, 0.69), False),
+        ((0.97, 0.92, 0.99), True),
+    ],
+)
+def test_what_failed_before_may_not_be_worse_beyond_the_interval(now: tuple[float, float, float], passed: bool) -> None:
+    gate = Gate("triage", "emergency_found", "why", least=0.95)
+    before = _result(rates=(_rate("emergency_found", 0.82, 0.74, 0.88),))
+    (held,) = beside([gate], [_result(rates=(_rate("emergency_found", *now),))], [before])
+    assert held.passed is passed
+    assert ("before" in held.said) is (now[0] < 0.95)
+
+
+def test_what_passed_before_must_pass_and_what_was_not_measured_does_not() -> None:
+    gate = Gate("triage", "emergency_found", "why", least=0.9)
+    good, less = _result(rates=(_rate("emergency_found", 0.9, 0.85, 0.95),)), _result(rates=(_rate("emergency_found", 0.89, 0.84, 0.94),))
+    assert not beside([gate], [less], [good])[0].passed
+    assert not beside([gate], [less], [])[0].passed and not beside([gate], [], [less])[0].passed
+    errors = Gate("triage", "errors", "why", most=0.0)
+    assert beside([errors], [_result(scored=98)], [_result(scored=98)])[0].passed
+    assert not beside([errors], [_result(scored=80)], [_result(scored=98)])[0].passed
+
+
+def test_a_comparison_that_failed_before_may_not_move_outside_its_interval() -> None:
+    gate = Gate("bias", "lowered", "why", most=0.0, dimension="any", variant="any")
+
+    def run(value: float, low: float, high: float) -> Result:
+        return _result("bias", comparisons=(Comparison("gender", "woman", "lowered", 50, value, low, high),))
+
+    assert beside([gate], [run(0.06, 0.02, 0.1)], [run(0.04, 0.01, 0.08)])[0].passed
+    assert not beside([gate], [run(0.12, 0.08, 0.2)], [run(0.04, 0.01, 0.08)])[0].passed
+
+
+def test_a_report_names_what_made_the_answers() -> None:
+    made = {"settings": "s", "model": "m", "weights": "w", "adapter": "a"}
+    runs = [_result(settings={"made_by": made}, run="r"), _result("bias", settings={"made_by": [made, {**made, "adapter": "b"}]}, run="r")]
+    row = as_report(decide([Gate("triage", "emergency_found", "why", least=0.1)], [FOUND]), runs, profile="full", gates=GATES)
+    assert (row["format"], row["passed"], row["run"]) == ("anamnesis.gate/1", True, "r")
+    assert {each["adapter"] for each in row["made_by"]} == {"a", "b"}
+    assert as_report([], runs, profile="full", gates=GATES)["passed"] is False

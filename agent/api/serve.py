@@ -1,0 +1,144 @@
+"""`anamnesis serve`: the agent opened, the application made, and uvicorn serving it until ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.app.desk import Desk
+from agent.app.opening import Opening
+from agent.build import Progress
+from agent.config import Settings
+from knowledge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_SWEEP_S = 15.0
+_END_S = 1.5
+"""How long ctrl-C waits for answers and weights to end before it leaves them."""
+_START_S = 60.0
+
+
+class Server:
+    """Uvicorn in a thread of this process. `start` returns once it answers."""
+
+    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
+        import uvicorn
+
+        # What goes wrong inside a library is printed with its values, which may be somebody's words; and an address that was
+        # asked for may hold them too.
+        for name in ("uvicorn", "uvicorn.error"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        config = uvicorn.Config(
+            app, host=host, port=port, access_log=False, log_config=None, proxy_headers=False, server_header=False,
+            lifespan="on", timeout_graceful_shutdown=1, ws="none",
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name="uvicorn", daemon=True)
+
+    def start(self) -> None:
+        """Serve.
+
+        Raises:
+            ConfigError: it did not start.
+        """
+        self._thread.start()
+        until = time.monotonic() + _START_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > until:
+                raise ConfigError("The server did not start", remedy="Look whether another program took the port")
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """End: connections first, then the thread."""
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+
+
+def serve(settings: Settings, *, progress: Progress | None = None) -> None:
+    """Open chat and API on `settings.host` and `settings.port` until ctrl-C.
+
+    Raises:
+        ConfigError: the port is taken, the address is not this machine's, or a setting cannot be used.
+        IndexFault, WeightsError, EngineError, StoreError: what is missing and what to do.
+        KeyboardInterrupt: it was stopped, and everything is put away.
+    """
+    _check_port(settings)
+    began = time.monotonic()
+    opening = Opening(settings, progress=progress)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads these when it is imported
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop ends it as ctrl-C does
+    from agent.api import logs, tracing
+    from agent.api.application import create_app
+    from agent.api.metrics import Metrics
+    from agent.app.web import build_app
+
+    logs.to_stderr(requests=settings.api_log)
+    metrics = Metrics()
+    desk = Desk(opening.agent, loading=opening.loading)
+    desk.answered = lambda answer: metrics.turn(answer, door="chat")
+    demo = build_app(opening.agent, settings, desk=desk)
+    app = create_app(
+        opening.agent, settings, ready=opening.is_open, chat=demo, metrics=metrics, traces=tracing.from_environment()
+    )
+    server = Server(app, host=settings.host, port=settings.port)
+    try:
+        opening.agent()
+        opening.load()
+        server.start()
+        address, took = f"http://{_shown(settings.host)}:{settings.port}", time.monotonic() - began
+        click.echo(f"The chat is at {address} (ready in {took:.0f} s; ctrl-C ends it)")
+        if not _is_loopback(settings.host):
+            click.echo("Anybody who can reach this address can use the chat: nothing asks who they are.", err=True)
+        while True:
+            time.sleep(_SWEEP_S)
+            desk.sweep()
+    finally:
+        desk.stop_all()
+        app.state.services.turns.stop_all()
+        _within(_END_S, server.close, opening.close)
+
+
+def _check_port(settings: Settings) -> None:
+    """Found out before anything is opened: a taken port is the commonest fault and takes no seconds to tell."""
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+    except OSError as fault:
+        raise ConfigError(f"{settings.host} is no address of this machine", remedy="Use --host 127.0.0.1") from fault
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as fault:
+            raise ConfigError(
+                f"Port {settings.port} on {settings.host} cannot be used ({fault.strerror or fault})",
+                remedy=f"End the program that uses it, or choose another: --port {settings.port % 65535 + 1}",
+            ) from fault
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else "localhost" if host == "0.0.0.0" else host
+
+
+def _within(seconds: float, *works: Callable[[], object]) -> None:
+    """Run `works` side by side and wait for them, but not longer than `seconds`."""
+    threads = [threading.Thread(target=work, daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))

@@ -1,0 +1,1 @@
+"""The database's shapes, oldest first, one revision a file; run by `agent/schema.py`."""
