@@ -260,7 +260,9 @@ def _write_adapter(out: Path, best: Path, recipe: Recipe, record: dict[str, Any]
         for name in train_loop.FILES:
             shutil.copyfile(best / name, fresh / name)
         # A folder on this machine says nothing to others: the adapter names its base as the catalogue or the hub does.
-        config = json.loads((fresh / train_loop.FILES[0]).read_text(encoding="utf-8")) | {"base_model_name_or_path": label}
+        config = json.loads((fresh / train_loop.FILES[0]).read_text(encoding="utf-8")) | {
+            "base_model_name_or_path": label
+        }
         (fresh / train_loop.FILES[0]).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
         (fresh / "recipe.toml").write_text(as_toml(recipe), encoding="utf-8")
         (fresh / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
