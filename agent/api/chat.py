@@ -13,8 +13,6 @@ from agent.api.turns import Asked
 
 MODELS: dict[str, Listener] = {"anamnesis": "patient", "anamnesis-clinician": "clinician"}
 """The names an answer can be asked under, and whom it is then written for."""
-MOST_ASKED = 200_000
-"""Characters of all messages together."""
 # Named, so that nobody believes they did something: none of these can change what is said.
 _WITHOUT_EFFECT = frozenset({
     "temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "stop", "presence_penalty", "frequency_penalty",
@@ -115,11 +113,6 @@ def asked(body: Completion) -> tuple[Asked, tuple[str, ...]]:
         raise Unsupported(
             "The last message is not the user's", param=f"messages.{len(messages) - 1}.role", expected="role user"
         )
-    if sum(len(text) for _, text in told) > MOST_ASKED:
-        raise Unsupported(
-            "The messages are too long", param="messages", code="context_length_exceeded",
-            expected=f"at most {MOST_ASKED} characters in all",
-        )  # fmt: skip
     own = body.anamnesis or Extension()
     question = Asked(
         message=told[-1][1],

@@ -49,8 +49,10 @@ class ClientGone(AnamnesisError):
 class Unsupported(InputError):
     """A parameter that this API has no use for; `param` names it."""
 
-    def __init__(self, wrong: str, *, param: str, code: str = "unsupported_value", expected: str = "") -> None:
-        super().__init__(wrong, expected=expected)
+    def __init__(
+        self, wrong: str, *, param: str, code: str = "unsupported_value", expected: str = "", remedy: str = ""
+    ) -> None:
+        super().__init__(wrong, expected=expected, remedy=remedy)
         self.param, self.code = param, code
 
 

@@ -16,7 +16,7 @@ from agent.accounts.types import Who
 from agent.api.fields import Ask, Closed, Country, Said, Spoken, Text, Told
 from agent.api.services import House, Needs
 from agent.api.tools import asked, told
-from agent.api.turns import whole
+from agent.api.turns import check_length, whole
 from agent.fhir import bundle as bundles
 from agent.fhir import record as records
 from agent.fhir.types import Record
@@ -136,6 +136,7 @@ def summary(body: SummaryAsk, house: House, who: _Chatter) -> Response:
     language = _language("\n".join(each.content for each in body.messages if each.role == "user"), body.language)
     state = new_state(agent.settings, country=body.country.upper())
     said = [(each.role, each.content) for each in body.messages]
+    check_length(said)
     quiet = replace(agent, model=None, audit=house.turns.log("private"))
     state, answers = replay_turns(quiet, state, said, context=_context(body.bundle, language))
     page = summarise(state, language=language, made=datetime.now().astimezone(), answers=answers)

@@ -67,7 +67,7 @@ def from_environment() -> Traces:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as fault:
         raise ConfigError(
-            "Traces are asked for and OpenTelemetry is not installed", remedy='pip install "anamnesis[traces]"'
+            "Traces are asked for and OpenTelemetry is not installed", remedy='pip install "anamnesis[tracing]"'
         ) from fault
     provider = Provider(resource=Resource.create({"service.name": "anamnesis"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,7 +18,7 @@ from starlette.requests import Request
 from agent.accounts.permissions import deny
 from agent.accounts.types import Who
 from agent.api.counted import Counted, Usage
-from agent.api.faults import ClientGone, Conflict
+from agent.api.faults import ClientGone, Conflict, Unsupported
 from agent.api.metrics import Metrics
 from agent.api.tracing import Traces
 from agent.build import Agent
@@ -38,6 +38,8 @@ from knowledge.errors import AccessError, AnamnesisError, EngineBusy
 
 MOST = 256
 """Turns at work at once; further ones are told to come again."""
+MOST_WEIGHED = 8_000_000
+"""Messages squared times characters: 20 of 350 took 5 s on one busy core, 40 of 350 took 29."""
 _LOOK_S = 0.5
 """How often it is looked whether the client is still there."""
 _WRITING = frozenset({say("en", "status_writing"), say("zh", "status_writing")})
@@ -59,6 +61,21 @@ class Asked:
     store: bool = False
     conversation: str = ""
     context: str = ""
+
+
+def check_length(said: Sequence[tuple[str, str]]) -> None:
+    """See that what was said (role, text) can be weighed again within seconds: each message is, with all before it.
+
+    Raises:
+        Unsupported: it is too much; names what to do.
+    """
+    told = [text for role, text in said if role == "user"]
+    if len(told) ** 2 * sum(map(len, told)) > MOST_WEIGHED:
+        raise Unsupported(
+            "The conversation is too long to be told anew", param="messages", code="context_length_exceeded",
+            expected="some 25 messages of 400 characters, or more that are shorter",
+            remedy="Begin a new one with what matters, or keep it (`store`) and name it: what is kept is not told anew",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +163,7 @@ class Turns:
         """One turn in this thread.
 
         Raises:
-            InputError: what was asked cannot be; no consent to keep; the conversation is gone.
+            InputError: what was asked cannot be; it is too long; no consent to keep; the conversation is gone.
             AccessError: the conversation is another's; recorded.
             Conflict: a turn of that conversation is at work.
             StoreError: the database cannot be read.
@@ -190,6 +207,7 @@ class Turns:
                 raise Conflict(
                     "Nothing is kept without a consent to it", remedy='POST /api/v1/consents {"kind": "keep"} first'
                 )
+        check_length((*asked.earlier, ("user", asked.message)))
         state = new_state(agent.settings, audience=asked.audience, country=asked.country)
         state = replayed(with_context(state, asked.context, redactor), asked.earlier, redactor, agent.embedder)
         return "account" if asked.store else "private", state, redactor

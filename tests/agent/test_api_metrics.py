@@ -29,8 +29,8 @@ def test_turns_are_counted_by_kind_and_level_with_their_stages_and_tokens(api_ag
         for text in (STORY + COLD, "my dad has crushing chest pain and is sweating", "How do I make a bomb?", "What is glorbitosis?"):
             client.post("/api/v1/ask", json={"text": text, "intake": False}).raise_for_status()
         client.get("/v1/models/unknown")
-        found = numbers(client)
-        page = client.get("/metrics").text
+        with served.client("") as here:
+            found, page = numbers(here), here.get("/metrics").text
     kinds = {re.search(r'kind="(\w+)"', labels)[1] for name, labels in found if name == "anamnesis_turns_total"}
     assert {"answer", "emergency"} <= kinds
     assert sum(value for (name, _), value in found.items() if name == "anamnesis_turns_total") == 4
@@ -109,7 +109,7 @@ def test_traces_are_off_unless_a_collector_is_named(monkeypatch):
         told(None)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    with pytest.raises(ConfigError, match="traces"):
+    with pytest.raises(ConfigError, match="tracing"):
         tracing.from_environment()
 
 

@@ -147,7 +147,7 @@ def test_a_stored_conversation_goes_on_is_taken_away_thumbed_and_erased(served):
         assert "attachment" in exported.headers["content-disposition"]
         (kept,) = exported.json()["conversations"]
         assert [turn["said"] for turn in kept["turns"]][1] == "And is it catching?" and kept["turns"][1]["thumb"] == -1
-        assert "Mary" not in exported.text and "415" not in exported.text and "[PHONE-1]" in exported.text
+        assert "Mary" not in exported.text and "555-0134" not in exported.text and "[PHONE-1]" in exported.text
         assert "AI" in exported.json()["label"]["en"]
 
         for body in ({"text": "x", "conversation": name}, {"text": "x", "conversation": "0" * 32}):

@@ -13,12 +13,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.api.serve import _check_port
 from agent.app import desk as desk_module
 from agent.app.desk import CLOSED_S, IDLE_S, Desk
 from agent.app.guard import HEADERS, MOST_BYTES, Guard, allowed
 from agent.app.markup import blocks, inline, link, marked, plain, web_address
 from agent.app.view import MOST_SAID, Turn, after, notice_html, place_html, places_html, tone, turn_html, turns_html
-from agent.api.serve import _check_port
 from agent.app.web import _fields
 from agent.compose import rule_lines
 from agent.config import Settings
