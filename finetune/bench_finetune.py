@@ -169,6 +169,7 @@ def _plain(recipe: Recipe, found: base.Found, tokenizer: Any, examples: Sequence
 
     Two examples a pass and the accumulation that makes about as many examples a step as ours.
     """
+    import torch
     from datasets import Dataset
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
@@ -184,7 +185,7 @@ def _plain(recipe: Recipe, found: base.Found, tokenizer: Any, examples: Sequence
             warmup_steps=training.warmup, max_grad_norm=training.clip, per_device_train_batch_size=2,
             gradient_accumulation_steps=max(1, each // 2), max_length=recipe.data.max_length,
             gradient_checkpointing=training.gradient_checkpointing, bf16=recipe.base.dtype == "bfloat16",
-            dataloader_pin_memory=False, disable_tqdm=True,
+            dataloader_pin_memory=False, disable_tqdm=True, use_cpu=not torch.cuda.is_available(),
         ),
         train_dataset=told,
         processing_class=tokenizer,
