@@ -1,7 +1,7 @@
 """Our training loop beside a plain TRL run of the same recipe: tokens a second and peak memory: `make bench-finetune`.
 
 Each measurement is a process of its own; the two take turns, so that a busy minute falls on both. Tokens are those of the
-examples one by one, whatever packing makes of them: what a person waits for is examples. Steps after the first count.
+examples one by one, whatever packing makes of them: what a person waits for is examples.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def _rounds(options: argparse.Namespace) -> int:
             command += ["--data", str(options.data)] if options.data else []
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
             if done.returncode:
-                return done.returncode
+                sys.stderr.write(f"the measurement of {side} ended with {done.returncode}\n")
+                return 1
             row = json.loads(done.stdout.splitlines()[-1])
             found[side].append(row)
             sys.stdout.write(json.dumps(row) + "\n")
@@ -105,14 +106,13 @@ def _measure(side: str, recipe: Recipe, data: Path, options: argparse.Namespace,
         clock = _Clock()
         trainer.add_callback(clock.callback())
         trainer.train()
-    share = clock.share(trainer.state.max_steps)
     return {
         "side": side,
         "examples": len(fits),
         "tokens": tokens,
         "steps": trainer.state.max_steps,
-        "tokens_per_second": round(tokens * share / clock.wall, 1),
-        "tokens_per_cpu_second": round(tokens * share / clock.cpu, 1),
+        "tokens_per_second": round(tokens / clock.wall, 1),
+        "tokens_per_cpu_second": round(tokens / clock.cpu, 1),
         "peak_memory": memory.peak(),
         "loss": round(float(trainer.state.log_history[0]["loss"]), 4),
         "hardware": memory.hardware(),
@@ -120,15 +120,11 @@ def _measure(side: str, recipe: Recipe, data: Path, options: argparse.Namespace,
 
 
 class _Clock:
-    """Wall and processor seconds from the end of the first step to the end of the last."""
+    """Wall and processor seconds from the beginning of the first step to the end of the last."""
 
     def __init__(self) -> None:
         self.wall = self.cpu = 0.0
-        self._began: tuple[float, float] | None = None
-
-    def share(self, steps: int) -> float:
-        """Which part of the tokens the time was for."""
-        return (steps - 1) / steps
+        self._began = (0.0, 0.0)
 
     def callback(self) -> Any:
         from transformers import TrainerCallback
@@ -136,11 +132,11 @@ class _Clock:
         clock = self
 
         class Callback(TrainerCallback):  # type: ignore[misc]
+            def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                clock._began = time.perf_counter(), time.process_time()
+
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                now = time.perf_counter(), time.process_time()
-                if clock._began is None:
-                    clock._began = now
-                clock.wall, clock.cpu = now[0] - clock._began[0], now[1] - clock._began[1]
+                clock.wall, clock.cpu = time.perf_counter() - clock._began[0], time.process_time() - clock._began[1]
 
         return Callback()
 
