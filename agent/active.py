@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from knowledge.errors import ConfigError, WeightsError
+from knowledge.store import sha256
 
 MANIFEST = "adapter.json"
 FORMAT = "anamnesis.active/1"
@@ -107,7 +108,7 @@ def worn(adapter: str, *, engine: str, home: Path, weights: str, name: str, toke
             f"there is no adapter {file} for llama.cpp",
             remedy=f"Run `anamnesis finetune export {folder} --to gguf`",
         )
-    if made.get("from") != digest or made.get("sha256") != file_digest(file):
+    if made.get("from") != digest or made.get("sha256") != sha256(file):
         raise WeightsError(
             f"{file} was not made from the weights beside it, or changed since",
             remedy=f"Run `anamnesis finetune export {folder} --to gguf` again",
@@ -131,7 +132,7 @@ def matches(record: Mapping[str, Any], *, weights: str, name: str, tokenizer: Pa
             remedy=f"Use the model {base.get('model')}, or an adapter made for {name}",
         )
     known = str(record.get("tokenizer", ""))
-    if tokenizer is not None and tokenizer.is_file() and known and file_digest(tokenizer) != known:
+    if tokenizer is not None and tokenizer.is_file() and known and sha256(tokenizer) != known:
         raise WeightsError(
             f"the adapter {record.get('name')} was trained with another tokenizer than {tokenizer}",
             expected=f"a tokenizer.json with the SHA-256 {known}",
@@ -175,12 +176,6 @@ def record_of(folder: Path) -> dict[str, Any]:
         raise WeightsError(fault.wrong, expected=fault.expected, remedy="Train again, or restore the file") from fault
 
 
-def file_digest(file: Path) -> str:
-    """SHA-256 of a file's bytes, read anew each time: a file that is small enough to be read and important enough."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _promoted(digest: str, *, engine: str, home: Path, weights: str, name: str) -> Worn:
     active = read_active(home)
     if active is None or active.digest != digest:
@@ -194,7 +189,7 @@ def _promoted(digest: str, *, engine: str, home: Path, weights: str, name: str) 
     matches({"name": active.name, "base": active.base}, weights=weights, name=name)
     for path, expected in active.sha256.items():
         file = home / path
-        if not file.is_file() or file_digest(file) != expected:
+        if not file.is_file() or sha256(file) != expected:
             raise WeightsError(
                 f"{file} is not what was promoted", expected=f"a file with the SHA-256 {expected}", remedy=_REMEDY
             )
@@ -206,7 +201,7 @@ def _foreign(given: Path, engine: str) -> Worn:
     if engine == "llamacpp":
         if not given.is_file():
             raise WeightsError(f"there is no adapter {given}", expected="a LoRA in one GGUF file")
-        return Worn(given, file_digest(given))
+        return Worn(given, sha256(given))
     from agent.engines import folder_digest
 
     return Worn(given, folder_digest(given))

@@ -183,10 +183,7 @@ def _turned(held: float, denied: bool, opposed: Sequence[str]) -> str:
 
 
 def _forbidden(claim: str, quote: str, language: Language) -> str:
-    """A claim that permits, advises or promises, beside clauses that all deny: "safe for babies" of "do not give it to a baby".
-
-    On the train split of our bank (1,852 claims) it cuts 2 of 41 contradictions that were kept, and 3 of 635 supported claims.
-    """
+    """A claim that permits, advises or promises, beside clauses that all deny: "safe for babies" of "do not give it to a baby"."""
     said = content(claim)
     if negated(claim, language) or not (permits := _AFFIRMS[language].search(claim)):
         return ""

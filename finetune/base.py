@@ -6,7 +6,6 @@ loaded again as NF4, so that the adapter is trained on what it will be used with
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +16,7 @@ from agent.engines import folder_digest
 from finetune import prefix
 from finetune.recipe import Recipe
 from knowledge.errors import ConfigError, WeightsError
+from knowledge.store import sha256
 
 NEEDED = ("torch", "transformers", "bitsandbytes", "accelerate", "peft", "trl", "datasets", "gguf")
 
@@ -127,7 +127,7 @@ def sharded() -> bool:
 def tokenizer_digest(source: str | Path) -> str:
     """SHA-256 of the folder's tokenizer.json; empty where there is none."""
     file = Path(source) / "tokenizer.json"
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+    return sha256(file) if file.is_file() else ""
 
 
 def ends_of(tokenizer: Any, generation: Any) -> frozenset[int]:

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.active import GGUF, file_digest
+from agent.active import GGUF
 from evals.results import plain
 from finetune.adapter import Adapter, read_adapter, write_json, write_text
 from finetune.card_page import as_markdown
 from finetune.compare import FORMAT as COMPARISON
 from knowledge.errors import InputError
+from knowledge.store import sha256
 
 FORMAT = "anamnesis.card/1"
 HUMAN = "card.toml"
@@ -109,9 +110,9 @@ def _card(
         **human,
         **{name: record[name] for name in RECORDED if name not in ("name", "losses")},
         "losses": {"first": record["losses"][0], "last": record["losses"][-1]},
-        "recipe_sha256": file_digest(recipe),
+        "recipe_sha256": sha256(recipe),
         "recipe_text": recipe.read_text(encoding="utf-8"),
-        "files": {file.name: file_digest(file) for file in weights if file.is_file()},
+        "files": {file.name: sha256(file) for file in weights if file.is_file()},
         "metrics": {name: table[name] for name in measured if name in table},
         "energy": {
             "watts": watts,

@@ -15,7 +15,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from agent.active import file_digest
 from agent.prompts import prompts_hash
 from agent.types import ChatModel, ChatRequest
 from evals.metrics import clustered, holm, mean_interval, sign_test
@@ -26,6 +25,7 @@ from finetune.examples import Example, json_lines, prompt, read_examples
 from finetune.marks import MEASURES, marks
 from finetune.variants import VARIANTS, Variant
 from knowledge.errors import InputError, StoreError
+from knowledge.store import sha256
 
 FORMAT = "anamnesis.comparison/1"
 MAX_TOKENS = 220
@@ -71,7 +71,7 @@ def run_evaluate(
     base = adapter.record.get("base", {})
     facts = {
         "adapter": adapter.name, "digest": adapter.digest, "base": base, "prompts": prompts_hash(), "max_tokens": MAX_TOKENS,
-        "examples": {"path": str(examples), "sha256": file_digest(examples), "n": len(asked),
+        "examples": {"path": str(examples), "sha256": sha256(examples), "n": len(asked),
                      "topics": len({example.topic for example in asked})},
     }  # fmt: skip
     _same_run(out, facts)

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.active import EXPORTED, GGUF, RECORD, WEIGHTS, file_digest
+from agent.active import EXPORTED, GGUF, RECORD, WEIGHTS
 from finetune.adapter import Adapter, Base, base_of, needs, not_written, read_adapter, write_json
 from knowledge.errors import InputError, WeightsError
+from knowledge.store import sha256
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +67,7 @@ def run_export(folder: Path, *, form: str, home: Path, out: Path | None = None) 
         file = out or folder / GGUF
         export_gguf(adapter, base, file)
         if file == folder / GGUF:
-            write_json(folder / EXPORTED, {"from": adapter.digest, "sha256": file_digest(file), "base": base.sha256})
+            write_json(folder / EXPORTED, {"from": adapter.digest, "sha256": sha256(file), "base": base.sha256})
         made = file
     size = (
         made.stat().st_size

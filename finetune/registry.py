@@ -25,17 +25,17 @@ from agent.active import (
     WEIGHTS,
     Active,
     adapter_digest,
-    file_digest,
     read_active,
     worn,
 )
 from agent.prompts import prompts_hash
+from evals.gate import FORMAT as GATE_FORMAT
 from finetune.adapter import SHIPPED, Adapter, not_written, read_adapter, write_json
 from knowledge.errors import ConfigError, InputError, WeightsError
+from knowledge.store import sha256
 
 __all__ = ["adapter_digest", "run_list", "run_promote", "run_rollback"]
 
-GATE_FORMAT = "anamnesis.gate/1"
 PROFILES = ("full", "model")
 """Profiles of a gate that say something of fitness; "quick" only shows that nothing broke."""
 _KEPT = 10
@@ -68,9 +68,9 @@ def run_promote(folder: Path, *, gate: Path, home: Path) -> dict[str, Any]:
             "digest": adapter.digest,
             "base": dict(adapter.record["base"]),
             "engines": {name: (below / path).as_posix() for name, path in engines.items()},
-            "sha256": {path: file_digest(home / path) for path in files},
+            "sha256": {path: sha256(home / path) for path in files},
             "gate": {
-                "report": file_digest(gate), "profile": report["profile"], "subject": report.get("subject", ""),
+                "report": sha256(gate), "profile": report["profile"], "subject": report.get("subject", ""),
                 "run": report.get("run", ""), "gates": len(report["gates"]), "beside": report.get("beside", ""),
             },
             "promoted": _now(),
@@ -99,7 +99,7 @@ def run_rollback(*, home: Path) -> dict[str, Any]:
             return {"active": None, "was": now["name"]}
         back = {**earlier[0], "previous": earlier[1:]}
         for path, expected in back["sha256"].items():
-            if not (home / path).is_file() or file_digest(home / path) != expected:
+            if not (home / path).is_file() or sha256(home / path) != expected:
                 raise WeightsError(
                     f"{home / path} is not what was promoted as {back['name']}",
                     remedy=f"Promote another adapter, or remove {home / MANIFEST} to serve the base alone",

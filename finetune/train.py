@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.active import RECORD
 from agent.prompts import prompts_hash
 from finetune import base, memory
 from finetune.collate import Collator, Encoded, Row, chosen, encode, fitting, rows
@@ -27,7 +28,6 @@ from finetune.recipe import Recipe, as_toml, changed, read_recipe
 from knowledge.errors import AnamnesisError, ConfigError, InputError
 
 FORMAT = "anamnesis.adapter/1"
-RECORD = "training.json"
 TRACKERS = ("tensorboard", "trackio")
 _VERSIONS = ("torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets")
 

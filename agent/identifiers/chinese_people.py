@@ -1,5 +1,5 @@
-"""Names in Chinese by surname, given name and place: after kin, roles and self-introductions, alone in a clause,"
-" at the end.
+"""Names in Chinese by surname, given name and place: after kin, roles and self-introductions, alone in a
+clause, at the end.
 
 Every candidate is scored: what its characters are (`evidence`), whether it is a word (jieba's dictionary), what stands before and
 after it. Names that are words (高峰, 安静, 白露) need a place that leaves nothing else; a word that is a complaint never is a name.

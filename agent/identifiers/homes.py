@@ -1,5 +1,4 @@
-"""Addresses and employers as people write them: flats and plots, villages and dormitories, firms known by their"
-" last word."""
+"""Addresses and employers as people write them: flats and plots, villages and dormitories, firms known by their last word."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Numbers, codes and account names by their label, in any order of words; broken over lines, or read aloud digit"
-" by digit."""
+"""Numbers, codes and account names by their label, in any order of words; broken over lines, or read aloud digit by digit."""
 
 from __future__ import annotations
 

@@ -177,14 +177,14 @@ def test_every_variant_runs_on_a_tiny_model(tmp_path, monkeypatch):
     """The whole path: opened, asked, written, marked; real engines, a model that has learned nothing."""
     for name in ("torch", "transformers", "peft", "gguf", "bitsandbytes", "accelerate", "xllamacpp"):
         pytest.importorskip(name, reason=f"{name} is not installed (the finetune extra)")
-    from agent.active import file_digest
+    from knowledge.store import sha256
 
     monkeypatch.setattr(compare, "MAX_TOKENS", 16)
     base = tiny_base(tmp_path / "base", "qwen2")
     gguf = tiny_gguf(base, tmp_path / "tiny.gguf")
     (tmp_path / "converted").mkdir()
-    (tmp_path / "converted" / file_digest(gguf)).symlink_to(base)
-    folder = tiny_adapter(tmp_path / "a", base, model=str(gguf), sha256=file_digest(gguf))
+    (tmp_path / "converted" / sha256(gguf)).symlink_to(base)
+    folder = tiny_adapter(tmp_path / "a", base, model=str(gguf), sha256=sha256(gguf))
     write_examples(tmp_path / "test.jsonl", [_example(id="1"), _example("refusal", id="2")])
     names = [variant.name for variant in compare.VARIANTS]
     row = run_evaluate(folder, examples=tmp_path / "test.jsonl", home=tmp_path, out=tmp_path / "out", variants=names, threads=1)

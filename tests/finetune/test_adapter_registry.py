@@ -11,11 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from agent import models
-from agent.active import adapter_digest, file_digest, read_active, worn
+from agent.active import adapter_digest, read_active, worn
 from agent.config import load
 from finetune import registry
 from finetune.cli import finetune_group
 from knowledge.errors import ConfigError, InputError, StoreError, WeightsError
+from knowledge.store import sha256
 from tests.finetune.tiny_adapters import written_adapter
 
 BASE = models.find(models.FOR_TESTS)
@@ -34,7 +35,7 @@ def _adapter(home, name="tiny", *, weights=b"weights", carded=True, exported=Tru
         (folder / "card.json").write_text(json.dumps({"digest": digest}))
     if exported:
         (folder / "adapter.gguf").write_bytes(b"GGUF" + weights)
-        (folder / "export.json").write_text(json.dumps({"from": digest, "sha256": file_digest(folder / "adapter.gguf")}))
+        (folder / "export.json").write_text(json.dumps({"from": digest, "sha256": sha256(folder / "adapter.gguf")}))
     return folder
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from agent import models
-from agent.active import adapter_digest, file_digest, worn
+from agent.active import adapter_digest, worn
 from finetune import export, parity
 from finetune.adapter import Base, base_of, named, read_adapter, write_json
 from knowledge.errors import ConfigError, InputError, StoreError, WeightsError
+from knowledge.store import sha256
 from tests.finetune.tiny_adapters import tiny_adapter, tiny_base, tiny_gguf, written_adapter
 
 KINDS = ("llama", "qwen2")
@@ -130,10 +131,10 @@ def test_a_peft_copy_is_the_same_adapter(bases, tmp_path):
 
 def test_what_llamacpp_loads_is_tied_to_the_weights(bases, ggufs, tmp_path):
     """The engine takes an exported adapter by its folder, and refuses one that is stale or was changed."""
-    tiny_adapter(tmp_path / "a", bases["llama"], model=str(ggufs["llama"]), sha256=file_digest(ggufs["llama"]))
+    tiny_adapter(tmp_path / "a", bases["llama"], model=str(ggufs["llama"]), sha256=sha256(ggufs["llama"]))
     (tmp_path / "converted").mkdir()
-    (tmp_path / "converted" / file_digest(ggufs["llama"])).symlink_to(bases["llama"])
-    told = {"engine": "llamacpp", "home": tmp_path, "weights": file_digest(ggufs["llama"]), "name": "tiny"}
+    (tmp_path / "converted" / sha256(ggufs["llama"])).symlink_to(bases["llama"])
+    told = {"engine": "llamacpp", "home": tmp_path, "weights": sha256(ggufs["llama"]), "name": "tiny"}
     with pytest.raises(WeightsError, match=r"no adapter .*--to gguf"):
         worn(str(tmp_path / "a"), **told)
     export.run_export(tmp_path / "a", form="gguf", home=tmp_path)
@@ -145,7 +146,7 @@ def test_what_llamacpp_loads_is_tied_to_the_weights(bases, ggufs, tmp_path):
     with pytest.raises(WeightsError, match="changed since"):
         worn(str(tmp_path / "a"), **told)
     export.run_export(tmp_path / "a", form="gguf", home=tmp_path)
-    tiny_adapter(tmp_path / "a", bases["llama"], model=str(ggufs["llama"]), sha256=file_digest(ggufs["llama"]), seed=9)
+    tiny_adapter(tmp_path / "a", bases["llama"], model=str(ggufs["llama"]), sha256=sha256(ggufs["llama"]), seed=9)
     with pytest.raises(WeightsError, match="not made from the weights beside it"):
         worn(str(tmp_path / "a"), **told)
 
