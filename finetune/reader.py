@@ -24,6 +24,7 @@ from agent.config import load as load_settings
 from agent.privacy import redact_once
 from evals.casebank import Split, policy_cases, triage_cases
 from finetune import checkpoint
+from finetune.noise import noisy
 from retrieval.embedders.encoder import VERSION, weights
 
 RECIPE = Path(__file__).parent / "recipes" / "reader.toml"
@@ -34,11 +35,12 @@ _BUCKET = 16
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text's token ids and, for each task, 1 for each label that is right; all zero where the task says nothing of it.
+    """A redacted text, its token ids and, for each task, 1 for each label that is right; all zero where the task says nothing.
 
     `twin` is shared with the text that tells the same facts in the other language.
     """
 
+    text: str
     tokens: list[int]
     wanted: dict[str, np.ndarray[Any, np.dtype[np.float32]]]
     twin: str
@@ -61,7 +63,18 @@ def _example(text: str, right: Mapping[str, tuple[str, ...]], tokenizer: Any, mo
     wanted = {
         task: np.array([label in right.get(task, ()) for label in labels], np.float32) for task, labels in TASKS.items()
     }
-    return Example(tokenizer.encode(f"query: {safe}", most=most), wanted, twin)
+    return Example(safe, _tokens(safe, tokenizer, most), wanted, twin)
+
+
+def _tokens(safe: str, tokenizer: Any, most: int) -> list[int]:
+    found: list[int] = tokenizer.encode(f"query: {safe}", most=most)
+    return found
+
+
+def disturbed(example: Example, tokenizer: Any, recipe: Mapping[str, Any], order: random.Random) -> list[int]:
+    """The token ids of an example as it is told this time: some of the times with chatter around it, or mistyped."""
+    told = noisy(example.text, order, share=recipe["noise"])
+    return example.tokens if told == example.text else _tokens(told, tokenizer, recipe["tokens"])
 
 
 def main() -> int:
@@ -95,7 +108,7 @@ def main() -> int:
     for epoch in range(first, recipe["stop_after"]):
         order = random.Random(recipe["seed"] + epoch)
         for batch in tqdm(list(_batches(train, recipe["batch"], order)), desc=f"epoch {epoch + 1}", disable=None):
-            ids = padded([example.tokens for example in batch], file.tokenizer.pad)
+            ids = padded([disturbed(example, file.tokenizer, recipe, order) for example in batch], file.tokenizer.pad)
             # Half precision where the processor has it: twice as fast here, and the same loss.
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 made = encoder(ids)

@@ -70,9 +70,11 @@ def run_train(
     """Train by the recipe called so (or in the file) and write the adapter to `out`, `home/adapters/NAME` by default.
 
     `data` is the folder with train.jsonl and validation.jsonl; `start` an adapter to go on training. Returns what training.json
-    holds and the folder. Raises ConfigError, InputError, WeightsError, StoreError or EngineError, each with what to do next.
+    holds and the folder. Data with a manifest must be what the manifest says, for the prompts that are served now.
+    Raises ConfigError, InputError, WeightsError, StoreError or EngineError, each with what to do next.
     """
     from finetune import dry
+    from finetune.data.build import check_manifest
 
     # 1. The recipe and what it needs.
     recipe = changed(read_recipe(given), max_steps=max_steps, name=name)
@@ -93,6 +95,10 @@ def run_train(
             _load_again(found, recipe, folder)
             return made | {"dry_run": said, "folder": str(out) if out else ""}
     files = data or home / "finetune" / "data"
+    if data is None or (files / "manifest.json").exists():
+        check_manifest(files)
+    else:
+        _tell(f"{files} holds no manifest.json: its files are taken as they are")
     folder = out or home / "adapters" / recipe.name
     return _train(
         recipe, base.find(recipe, home=home), files, home / "finetune" / "runs", folder, start, threads, track

@@ -1,4 +1,4 @@
-"""Every string shown to a person, one file a language; no other module holds one."""
+"""Every string shown to a person; no other module holds one. `en.toml` and `zh.toml`, and `AREA.en.toml` beside them for a page's own."""
 
 from __future__ import annotations
 
@@ -7,13 +7,24 @@ from functools import lru_cache
 from pathlib import Path
 
 from agent.types import Language
+from knowledge.errors import ConfigError
 
 
 @lru_cache(maxsize=4)
 def messages(language: Language) -> dict[str, str]:
-    """Message id to text. Both files hold the same ids with the same fields in braces (a test holds it)."""
-    with (Path(__file__).parent / f"{language}.toml").open("rb") as file:
-        return {name: str(text) for name, text in tomllib.load(file).items()}
+    """Message id to text. Both languages hold the same ids with the same fields in braces (a test holds it).
+
+    Raises:
+        ConfigError: two files hold the same id.
+    """
+    here = Path(__file__).parent
+    found: dict[str, str] = {}
+    for file in (here / f"{language}.toml", *sorted(here.glob(f"*.{language}.toml"))):
+        given = tomllib.loads(file.read_text(encoding="utf-8"))
+        if twice := sorted(found.keys() & given.keys()):
+            raise ConfigError(f"{file.name} says again: {', '.join(twice)}", expected="each message id in one file")
+        found |= {name: str(text) for name, text in given.items()}
+    return found
 
 
 def say(language: Language, name: str, **fields: object) -> str:

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +30,7 @@ from agent import models
 from agent.prompts import prompts_hash
 from finetune import base, collate, dry, memory, prefix, train, train_loop
 from finetune import recipe as recipes
+from finetune.data import build
 from finetune.examples import Example, Shown, prompt, write_examples
 from knowledge.errors import AnamnesisError, ConfigError, EngineError, InputError, StoreError, WeightsError
 from tests.finetune.tiny_adapters import tiny_base
@@ -623,3 +626,22 @@ def test_the_bench_measures_both_sides(place, tmp_path, capsys, monkeypatch):
     assert ours["tokens"] == plain["tokens"] > 0 and ours["examples"] == 16
     assert min(ours["tokens_per_second"], plain["tokens_per_second"], ours["peak_memory"]) > 0
     assert ours["loss"] == pytest.approx(plain["loss"], abs=0.5)  # other batches of the same untrained model
+
+
+def test_data_that_is_not_what_was_built_is_refused(place: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(place / "data", folder)
+    files = {name: {"sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest()} for name in ("train.jsonl", "validation.jsonl")}
+    manifest = {"format": build.FORMAT, "prompts": "of another day", "files": files}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="other prompts"):
+        train.run_train("smollm2-cpu", home=tmp_path, data=folder)
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"prompts": prompts_hash()}))
+    (folder / "train.jsonl").write_text("")
+    with pytest.raises(InputError, match="not the file that was built"):
+        train.run_train("smollm2-cpu", home=tmp_path, data=folder)
+
+
+def test_the_home_without_a_finished_build_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="build was not finished"):
+        train.run_train("smollm2-cpu", home=tmp_path)
