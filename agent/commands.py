@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -101,14 +102,16 @@ def ask(
 @click.option("--audience", type=click.Choice(["patient", "clinician"]))
 def chat(audience: str | None, **engine: Any) -> None:
     """Talk in the terminal; an empty line or ctrl-D ends."""
+    from agent.database import open_ground
     from agent.messages import say
     from agent.privacy import Redactor
+    from agent.records.terminal import log_of, turned
     from agent.session import new_state
     from agent.turn import run_turn
     from agent.types import Done, Language, Sentence, Status, Urgency
 
     settings = load(audience=audience, **engine)
-    agent = _agent(settings)
+    agent, ground = _agent(settings), open_ground(settings)
     state, redactor = new_state(settings), Redactor(date.today())
     languages: tuple[Language, ...] = ("en", "zh")
     for language in languages:
@@ -121,7 +124,8 @@ def chat(audience: str | None, **engine: Any) -> None:
         if not message.strip():
             return
         said = False
-        for event in run_turn(agent, state, message, redactor=redactor):
+        watched = replace(agent, audit=log_of(ground, state))
+        for event in run_turn(watched, state, message, redactor=redactor):
             if isinstance(event, Status):
                 click.echo(f"... {event.text}", err=True)
             elif isinstance(event, Urgency):
@@ -130,9 +134,10 @@ def chat(audience: str | None, **engine: Any) -> None:
                 click.echo(event.text, nl=False)
                 said = True
             elif isinstance(event, Done):
-                state = event.state
                 click.echo("" if said else event.answer.text)
                 _sources(event.answer)
+                click.echo(turned(ground, state, event.state), err=True, nl=False)
+                state = event.state
 
 
 @click.command()

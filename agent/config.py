@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ _PREFIX = "ANAMNESIS_"
 # Settings that say where things lie, not what an answer is; they stay out of the settings hash.
 _PLACES = frozenset({
     "home", "host", "port", "database", "threads", "vector_store",
-    "api_visitors", "api_origins", "api_rate", "api_address_rate", "api_log",
+    "api_visitors", "api_origins", "api_rate", "api_address_rate", "api_log", "exit_page", "forwarded",
+    "hold", "hold_minutes",
 })  # fmt: skip
 
 
@@ -31,6 +34,9 @@ class Settings:
     `adapter` is a path, "none", or empty: then the promoted adapter serves where the engine and the model are its own.
     `api_visitors`: who brings no key may use the API as a visitor. `api_origins`: web origins whose pages may call it, separated by
     commas. `api_rate` and `api_address_rate`: requests a key and an address may make. `api_log`: a line for each request.
+    `exit_page`: what the patient's page turns into when somebody leaves it at once.
+    `forwarded`: addresses or networks of the proxies in front, separated by commas; their word on who asks is taken.
+    `hold`: non-urgent advice to one person waits for a clinician on duty, for `hold_minutes` at most (docs/storage.md).
     Prices in tokens are those of the embedded 1.5B model on 2 cores: it reads about 80 a second.
     """
 
@@ -64,6 +70,10 @@ class Settings:
     api_rate: str = "600/minute"
     api_address_rate: str = "1200/minute"
     api_log: bool = False
+    exit_page: str = "https://www.bbc.com/weather"
+    forwarded: str = ""
+    hold: bool = False
+    hold_minutes: int = 30
 
     def hash(self) -> str:
         """Identity of what decides an answer; travels with every answer and audit record."""
@@ -83,12 +93,7 @@ def load(**given: Any) -> Settings:
     file = home / "config.toml"
     if file.is_file():
         settings = _apply(settings, _read(file), str(file))
-    environment = {
-        field.name: os.environ[name]
-        for field in fields(Settings)
-        if field.name != "home" and (name := f"{_PREFIX}{field.name.upper()}") in os.environ
-    }
-    settings = _apply(settings, environment, "the environment")
+    settings = _apply(settings, _environment(), "the environment")
     settings = _apply(settings, {name: value for name, value in given.items() if value is not None}, "the command line")
     settings = _checked(settings)
     worn = active.chosen(settings.adapter, engine=settings.engine, model=settings.model, home=home)
@@ -98,6 +103,31 @@ def load(**given: Any) -> Settings:
 def read_home(given: str | Path | None = None) -> Path:
     """Where all state lies: what is given, or ANAMNESIS_HOME, or the user's own data folder."""
     return Path(given or os.environ.get(f"{_PREFIX}HOME") or _default_home()).expanduser().resolve()
+
+
+def _environment() -> dict[str, str]:
+    """What the environment sets; of `ANAMNESIS_NAME_FILE` the value is what the file says, so that no secret stands in it."""
+    found: dict[str, str] = {}
+    for field in fields(Settings):
+        name = f"{_PREFIX}{field.name.upper()}"
+        if field.name == "home":
+            continue
+        if name in os.environ:
+            found[field.name] = os.environ[name]
+        elif given := os.environ.get(f"{name}_FILE", ""):
+            found[field.name] = _said_in(Path(given), f"{name}_FILE")
+    return found
+
+
+def _said_in(file: Path, variable: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ConfigError(
+            f"{file}, which {variable} names, cannot be read: {type(fault).__name__}",
+            expected="a file with the value alone in it",
+            remedy="Mend the path or the file's rights, or unset the variable",
+        ) from fault
 
 
 def _default_home() -> str:
@@ -159,7 +189,21 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigError(
             "The openai engine has no base_url", remedy="Set ANAMNESIS_BASE_URL, such as http://127.0.0.1:8000/v1"
         )
-    for name in ("context", "max_tokens", "passages", "passage_tokens", "max_message"):
+    for name in ("context", "max_tokens", "passages", "passage_tokens", "max_message", "hold_minutes"):
         if getattr(settings, name) <= 0:
             raise ConfigError(f"{name} is {getattr(settings, name)}", expected="a number above 0")
+    for proxy in filter(None, map(str.strip, settings.forwarded.split(","))):
+        _check_network(proxy)
+    if not re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w./%~-]*)?", settings.exit_page, re.ASCII):
+        raise ConfigError("exit_page is no address of a page", expected="such as https://www.bbc.com/weather")
     return replace(settings, country=settings.country.upper())
+
+
+def _check_network(proxy: str) -> None:
+    # Not "*": whoever reaches the port could then say that they are anybody.
+    try:
+        ip_network(proxy)
+    except ValueError as fault:
+        raise ConfigError(
+            f"forwarded names {proxy!r}", expected="addresses or networks, such as 127.0.0.1 or 10.0.0.0/8"
+        ) from fault

@@ -40,8 +40,13 @@ _TURNS = _words(
 )
 _ASKS = _words(
     "is are can could does do did will would should what what's whats how why which who where isn't isnt "
-    "doesn't may might whether"
+    "doesn't may might whether am"
 )
+_HAVE, _THEY = _words("have has"), _words("i he she we they")
+"""Where these stand together at a clause's beginning, it asks ("have I overdosed?")."""
+_SUDDENLY = _words("suddenly 突")
+_STORY = 2
+"""Most sentences after an old date in which a "that night" still tells of it."""
 
 _FELT = _words(
     "and but then now after so he she i it they who pain pains hurts ache bleeding fainted collapsed vomited fell "
@@ -56,7 +61,9 @@ _DOES = _words(
 """After "can", these make a note of what somebody can do ("can walk") and no question."""
 _LEAVES_OFF = _words("stop miss skip quit run ran come came forgot forget forgotten 停 断 漏 忘")
 """Stems of the verbs by which a medicine is left off."""
-_OPENINGS = _words("so and but ok okay also hi hello hey doctor please well oh just thanks then yes no right alright")
+_OPENINGS = _words(
+    "so and but ok okay also hi hello hey doctor please well oh just thanks then yes no right alright omg god help"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,7 @@ class Context:
             if match.first not in doubted:
                 self._deny_before(match)
         self._today = self._places(cues, "today", "today_not")
+        self._long_ago = {i for match in cues.get("long_ago", ()) for i in range(match.first, match.last)}
         self._past = self._mark_past(cues)
         self._mark_over(cues)
         loose = {match.first for match in cues.get("now_loose", ())}
@@ -283,7 +291,8 @@ class Context:
             start, end = self._clauses[match.first]
             if past[start]:
                 continue
-            now = min((i for i in range(start, end) if i in self._now), default=end)
+            turns = self._firm() if match.first in self._long_ago else self._now
+            now = min((i for i in range(start, end) if i in turns), default=end)
             if now < match.first:
                 continue
             past[start:now] = [True] * (now - start)
@@ -300,7 +309,26 @@ class Context:
                 if place in self._now or place in self._breaks or past[place]:
                     break
                 past[place] = True
+        self._mark_then(cues, past, off)
         return past
+
+    def _firm(self) -> set[int]:
+        """Words of now, but for "suddenly", which an old story has as well."""
+        return {place for place in self._now if self._tokens[place].raw not in _SUDDENLY}
+
+    def _mark_then(self, cues: Mapping[str, Sequence[Match]], past: list[bool], off: set[int]) -> None:
+        """A clause of "that night", and what follows it in its sentence, is past where an old date stands shortly before it."""
+        now = self._firm() | self._today
+        old = sorted(self._long_ago - off)
+        for match in cues.get("then", ()):
+            before = [place for place in old if place < match.first]
+            if not before or self._tokens[match.first].sentence - self._tokens[before[-1]].sentence > _STORY:
+                continue
+            if any(before[-1] < place < match.first for place in now):
+                continue
+            start, end = self._clauses[match.first][0], self._sentences[match.first][1]
+            stop = min((i for i in range(start, end) if i in now or i in self._breaks), default=end)
+            past[start:stop] = [True] * max(0, stop - start)
 
     def _mark_over(self, cues: Mapping[str, Sequence[Match]]) -> None:
         """An old event with "nothing since" after it is past from its own sentence to there, but for clauses of today."""
@@ -389,7 +417,7 @@ class Context:
                 lead += 1
             after = self._tokens[lead + 1].raw if lead + 1 < end else ""
             if (
-                self._tokens[lead].raw in _ASKS
+                (self._tokens[lead].raw in _ASKS or (self._tokens[lead].raw in _HAVE and after in _THEY))
                 and after not in _DOES
                 and not any(i in self._real for i in range(start, end))
             ):

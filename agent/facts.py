@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.ages import age as age_of
@@ -14,7 +15,7 @@ from agent.quantities import HOURS, NUM, NUM_ZH, UNIT_ZH, value
 from agent.quantities import unit as unit_of
 from agent.tokens import simplified
 from agent.types import Facts, Finding, Language, SafeText
-from agent.vitals import read_vitals
+from agent.vitals import Vitals, read_vitals
 from knowledge.rules import load_lexicon
 
 _INFANT = 3
@@ -64,8 +65,11 @@ _WEIGHT = re.compile(
 _KILOGRAMS = {"斤": 0.5, "lb": 0.4536, "lbs": 0.4536, "pound": 0.4536, "pounds": 0.4536}
 _NOT_SYMPTOM = re.compile(
     r"(?:ago|flight|smok|quit|pack|tetanus|vaccin|jab|appointment|pregnan|gestation|born|married|surgery|operation|"
-    r"怀孕|孕|头胎|二胎|胎动|手术|打针|接种|疫苗|戒烟|抽烟|吸烟|结婚|飞机)"
+    r"\brain(?:s|ed|ing)?\b|snow|sunny|weather|heatwave|holiday|garden|builders?\b|怀孕|孕|头胎|二胎|胎动|手术|打针|接种|疫苗|戒烟|抽烟|吸烟"
+    r"|结婚|飞机|下雨|的雨|下雪|天晴|天气|放假|装修|施工)"
 )
+_ASIDE = re.compile(r"\brain(?:s|ed|ing)?\b|snow|sunny|weather|heatwave|garden|builders?\b|下雨|的雨|下雪|天晴|天气|装修|施工")
+"""What a span of time beside it tells of, in place of a complaint."""
 _FEMALE = re.compile(
     r"\b(?:female|woman|girl|lady|she|her|wife|girlfriend|mum|mom|mother|gran|grandma|nan|nana|"
     r"daughter|sister|aunt)\b|\d{1,3}\s?f\b|\bmy period|menopaus|女|妈|老婆|妻子|媳妇|奶奶|外婆|"
@@ -97,59 +101,75 @@ _OTHER = re.compile(
 )
 
 
-def read_facts(texts: Sequence[SafeText], language: Language, findings: Iterable[Finding]) -> Facts:
-    """Facts of a conversation's messages, oldest first: a later statement replaces an earlier one.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a person's words tell besides findings, so far. A later statement replaces an earlier one."""
 
-    Age in years, duration in hours (the longest said of the complaint), temperature in °C, weight in kg. Both languages' forms are
-    always read; conditions and medicines come from `findings`, present or past.
-    """
-    lexicon = load_lexicon()
-    said = [simplified(text.text, lexicon.traditional) for text in texts]
     age: float | None = None
     pregnant: bool | None = None
     weeks: int | None = None
     sex: Literal["female", "male", ""] = ""
-    postpartum = False
+    postpartum: bool = False
     duration: float | None = None
     weight: float | None = None
-    for text in said:
-        found = age_of(text)
-        age = found if found is not None else age
-        now, at = pregnancy(text)
-        pregnant = now if now is not None else pregnant
-        weeks = at if at is not None else weeks
-        postpartum = postpartum or after_birth(text)
-        sex = _sex(text) or sex
-        lasted = _duration(text)
-        duration = lasted if lasted is not None else duration
-        weighs = _weight(text)
-        weight = weighs if weighs is not None else weight
-    subject: Literal["self", "other"] = "other" if any(_OTHER.search(text) for text in said) else "self"
-    specs = lexicon.findings
+    other: bool = False
+    vitals: Vitals = field(default_factory=Vitals)
+
+
+def told(text: str, before: Told) -> Told:
+    """What is told after one more text, in simplified Chinese: only that text is read."""
+    age = age_of(text)
+    now, at = pregnancy(text)
+    lasted, weighs = _duration(text), _weight(text)
+    return Told(
+        age=age if age is not None else before.age,
+        pregnant=now if now is not None else before.pregnant,
+        weeks=at if at is not None else before.weeks,
+        sex=_sex(text) or before.sex,
+        postpartum=before.postpartum or after_birth(text),
+        duration=lasted if lasted is not None else before.duration,
+        weight=weighs if weighs is not None else before.weight,
+        other=before.other or bool(_OTHER.search(text)),
+        vitals=read_vitals([text], before=before.vitals),
+    )
+
+
+def facts_of(said: Told, findings: Iterable[Finding]) -> Facts:
+    """The facts in what was told; conditions and medicines come from `findings`, present or past."""
+    specs = load_lexicon().findings
     known: dict[str, list[str]] = {"condition": [], "medicine": []}
-    denied: set[str] = set()
     for finding in findings:
         spec = specs.get(finding.id)
         if spec is None or spec.kind not in known or finding.experiencer == "other" or finding.time == "hypothetical":
             continue
-        if finding.negated:
-            denied.add(finding.id)
         for name in (finding.id, *spec.parents):
             if not finding.negated and name not in known[spec.kind]:
                 known[spec.kind].append(name)
     return Facts(
-        age_years=age,
-        sex="female" if pregnant and not sex else sex,
-        pregnant=pregnant,
-        pregnancy_weeks=weeks,
-        postpartum=postpartum,
-        duration_hours=duration,
-        temperature_c=read_vitals(said).temperature,
-        weight_kg=weight,
+        age_years=said.age,
+        sex="female" if said.pregnant and not said.sex else said.sex,
+        pregnant=said.pregnant,
+        pregnancy_weeks=said.weeks,
+        postpartum=said.postpartum,
+        duration_hours=said.duration,
+        temperature_c=said.vitals.temperature,
+        weight_kg=said.weight,
         conditions=tuple(known["condition"]),
         medicines=tuple(known["medicine"]),
-        subject=subject,
+        subject="other" if said.other else "self",
     )
+
+
+def read_facts(texts: Sequence[SafeText], language: Language, findings: Iterable[Finding]) -> Facts:
+    """Facts of a conversation's messages, oldest first: a later statement replaces an earlier one.
+
+    Age in years, duration in hours (the longest said of the complaint), temperature in °C, weight in kg. Both languages' forms are
+    always read.
+    """
+    said = Told()
+    for text in texts:
+        said = told(_plain(text.text), said)
+    return facts_of(said, findings)
 
 
 def corrects(text: str) -> bool:
@@ -215,6 +235,8 @@ def _duration(text: str) -> float | None:
         if number is not None:
             values.append(number * (168.0 if (match.group(2) or match.group(5) or "") in ("week", "周") else 24.0))
     for pattern, hours in _SINCE:
-        if pattern.search(text):
-            values.append(hours)
+        for match in pattern.finditer(text):
+            if not _ASIDE.search(text[max(0, match.start() - 20) : match.end() + 14]):
+                values.append(hours)
+                break
     return max(values) if values else None

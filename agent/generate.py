@@ -9,6 +9,7 @@ from dataclasses import replace
 from agent.prompts import prompts, render_answer
 from agent.types import Audience, Cancel, ChatModel, ChatRequest, Language
 from knowledge.chunk import sentences
+from knowledge.errors import EngineBusy, EngineError
 from knowledge.types import Passage
 from retrieval.tokenize import tokens as words_of
 
@@ -96,7 +97,12 @@ def cut_sentences(text: str) -> list[str]:
 
 def _count(text: str, model: ChatModel | None) -> int:
     if model is not None:
-        return len(model.tokens(text))
+        try:
+            return len(model.tokens(text))
+        except EngineBusy:
+            raise
+        except EngineError:
+            pass  # an endpoint that has no tokenizer to ask
     return sum(1 if "㐀" <= char <= "鿿" else 0 for char in text) * 3 // 2 + len(text) // 2
 
 

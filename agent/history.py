@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
-from agent import intake, person, replies, wishes
+from agent import intake, person, readings, replies, wishes
 from agent.findings import find
 from agent.language import detect
+from agent.policy import crisis
 from agent.privacy import Redactor
 from agent.refine import refine
-from agent.triage import triage, unanswered
+from agent.triage import Memory, triage, unanswered
 from agent.types import ConversationState, Language, Message, SafeText, Triage
 from retrieval.types import Embedder
 
@@ -22,6 +24,52 @@ class Replied:
 
     told: str
     denied: bool
+
+
+class _Kept:
+    """What was made of a conversation's messages: each is redacted and read for wishes once, as long as no new name is known."""
+
+    def __init__(self) -> None:
+        self.triage = Memory()
+        self._told: dict[str, str] = {}
+        self._safe: dict[str, tuple[tuple[int, int, int], SafeText]] = {}
+
+    def told(self, text: str) -> str:
+        """`wishes.without`."""
+        if text not in self._told:
+            self._told[text] = wishes.without(text)
+        return self._told[text]
+
+    def safe(self, texts: Sequence[str], redactor: Redactor) -> tuple[SafeText, ...]:
+        """The texts redacted in turn; of what is remembered, only they are kept."""
+        found = []
+        for text in texts:
+            known, safe = self._safe.get(text, (None, None))
+            if safe is None or known != redactor.known:
+                safe = redactor.redact(text)
+                self._safe[text] = redactor.known, safe
+            found.append(safe)
+        self._safe = {text: self._safe[text] for text in texts}
+        return tuple(found)
+
+    def forget(self, messages: Sequence[Message]) -> None:
+        """Keep only what stands in these messages."""
+        self._told = {each.text: self._told[each.text] for each in messages if each.text in self._told}
+
+
+# A conversation's redactor is never stored and goes when the conversation does; so does what is remembered beside it.
+_KEPT: WeakKeyDictionary[Redactor, _Kept] = WeakKeyDictionary()
+
+
+def memory(redactor: Redactor) -> Memory:
+    """What triage remembers of the conversation that this redactor belongs to."""
+    return _kept(redactor).triage
+
+
+def _kept(redactor: Redactor | None) -> _Kept:
+    if redactor is None:
+        return _Kept()
+    return _KEPT.setdefault(redactor, _Kept())
 
 
 def continued(state: ConversationState, message: SafeText, language: Language) -> ConversationState:
@@ -49,8 +97,10 @@ def heard(state: ConversationState, message: SafeText, language: Language, redac
 
     Wishes about the record are left out, also of `message` (`wishes.told`): where it tells nothing else, it is not there.
     """
-    told = _spoken(state, message)
-    return tuple(redactor.redact(text) for text in replies.in_context(told, language))
+    kept, earlier = _kept(redactor), state.messages[state.begins :]
+    told = _spoken(state, message, kept)
+    kept.forget(earlier)
+    return kept.safe(replies.in_context(told, language), redactor)
 
 
 def settled(previous: Triage | None, *, replying: bool) -> Triage | None:
@@ -69,10 +119,12 @@ def replying(state: ConversationState, language: Language) -> bool:
     return bool(state.messages[state.begins :]) and bool(_asked(state.messages[-1], language))
 
 
-def replied(state: ConversationState, message: SafeText, language: Language) -> Replied:
+def replied(
+    state: ConversationState, message: SafeText, language: Language, redactor: Redactor | None = None
+) -> Replied:
     """What came of the questions of this history so far, `message` being the reply to the last."""
     told, denied, affirmed, before = [], False, False, ""
-    for each in _spoken(state, message):
+    for each in _spoken(state, message, _kept(redactor)):
         if each.role == "assistant":
             before = each.text
             continue
@@ -95,10 +147,10 @@ def left_open(state: ConversationState, language: Language) -> tuple[str, ...]:
     return tuple(dict.fromkeys(question for question in (*own, *asked) if question and question in last.text))
 
 
-def _spoken(state: ConversationState, message: SafeText) -> tuple[Message, ...]:
+def _spoken(state: ConversationState, message: SafeText, kept: _Kept) -> tuple[Message, ...]:
     """The messages of this history with `message`, without wishes about the record."""
     now = (Message("user", message.text),) if message.text else ()
-    return (*wishes.spoken(state.messages[state.begins :]), *now)
+    return (*wishes.spoken(state.messages[state.begins :], read=kept.told), *now)
 
 
 def _asked(message: Message, language: Language) -> bool:
@@ -106,17 +158,19 @@ def _asked(message: Message, language: Language) -> bool:
 
 
 def weighed(
-    state: ConversationState, message: SafeText, language: Language, embedder: Embedder, *, said: Sequence[SafeText]
-) -> tuple[Triage, Replied]:
+    state: ConversationState, message: SafeText, language: Language, embedder: Embedder, *, said: Sequence[SafeText],
+    redactor: Redactor | None = None,
+) -> tuple[Triage, Replied]:  # fmt: skip
     """The urgency after a message: rules over everything `said` of this person, then what the learned reader adds.
 
-    A message that told nothing (only a wish about the record) leaves it as it was, with its open question.
+    `redactor` is the conversation's own: with it goes what is remembered of the messages before, so that
+    only the last is read. A message that told nothing (only a wish about the record) leaves it as it was, with its open question.
     """
     if not message.text:
         return state.triage or triage((message,), language), Replied("", denied=False)
     answers = replying(state, language)
-    came = replied(state, message, language) if answers else Replied("", denied=False)
-    ruled = triage(said, language, previous=settled(state.triage, replying=answers))
+    came = replied(state, message, language, redactor) if answers else Replied("", denied=False)
+    ruled = triage(said, language, previous=settled(state.triage, replying=answers), memory=_kept(redactor).triage)
     found = refine(ruled, said, language, embedder, previous=state.triage, told=came.told, denied=came.denied)
     if found.level == "unclear" and state.intake_turns >= intake.MOST_TURNS:
         found = unanswered(found, language)
@@ -142,6 +196,10 @@ def replayed(
         told = wishes.told(safe)
         state = continued(state, told, language)
         said = heard(state, told, language, redactor)
-        found, _ = weighed(state, told, language, embedder, said=said)
-        state = replace(state, messages=(*state.messages, Message("user", safe.text)), triage=found, language=language)
+        found, _ = weighed(state, told, language, embedder, said=said, redactor=redactor)
+        # As the turn decides it: what was told of danger to a person decides later what is kept.
+        fired = crisis(safe, said[:-1] if told.text else said, language, found, audience=state.audience,
+                       shares=readings.shares(safe, embedder))  # fmt: skip
+        told_now = Message("user", safe.text, crisis=fired)
+        state = replace(state, messages=(*state.messages, told_now), triage=found, language=language)
     return state

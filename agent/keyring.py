@@ -1,4 +1,5 @@
-"""The master keys: from ANAMNESIS_KEY, or from a file under the home that is made at first start and only its owner may read.
+"""The master keys: from ANAMNESIS_KEY, from the file that ANAMNESIS_KEY_FILE names, or from one under the home that is made at
+first start and only its owner may read.
 
 The first key encrypts, the others still decrypt. A key is known by an id that is computed from it and tells nothing of it.
 """
@@ -18,6 +19,8 @@ from pathlib import Path
 from knowledge.errors import StoreError
 
 VARIABLE = "ANAMNESIS_KEY"
+VARIABLE_FILE = "ANAMNESIS_KEY_FILE"
+"""Names a file that a service manager brings (a secret, a credential); this program reads it and never changes it."""
 FILE = "master.keys"
 _BYTES = 32
 _EXPECTED = (
@@ -45,6 +48,11 @@ class Keyring:
     def active(self) -> MasterKey:
         return self.keys[0]
 
+    @property
+    def outside(self) -> bool:
+        """Whether somebody else keeps them: then this program changes none."""
+        return self.origin in (VARIABLE, VARIABLE_FILE)
+
     def find(self, id_: str) -> MasterKey | None:
         """The key of an id; None where it is not here."""
         return next((key for key in self.keys if key.id == id_), None)
@@ -59,21 +67,33 @@ def read_keyring(home: Path) -> Keyring | None:
     given = os.environ.get(VARIABLE, "")
     if given.strip():
         return Keyring(_parsed(given.split(","), VARIABLE), VARIABLE)
+    if named := os.environ.get(VARIABLE_FILE, "").strip():
+        # A secret that a cluster mounts may be read by its group; that group is the program's own.
+        lines = _lines(Path(named), shut_to=0o007, mode="0440 or 0400")
+        if lines is None:
+            raise StoreError(f"{named}, which {VARIABLE_FILE} names, is not there", expected=_EXPECTED, remedy=_REMEDY)
+        return Keyring(_parsed(lines, named), VARIABLE_FILE)
     file = home / FILE
+    lines = _lines(file, shut_to=0o077, mode="0600")
+    return None if lines is None else Keyring(_parsed(lines, str(file)), str(file))
+
+
+def _lines(file: Path, *, shut_to: int, mode: str) -> list[str] | None:
+    """The lines of a file of keys that only those may read who should; None where there is no file."""
     try:
-        mode = file.stat().st_mode
+        found = stat.S_IMODE(file.stat().st_mode)
         lines = file.read_text(encoding="ascii").splitlines()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as fault:
         raise StoreError(f"The keys in {file} cannot be read: {type(fault).__name__}", remedy=_REMEDY) from fault
-    if stat.S_IMODE(mode) & 0o077:
+    if found & shut_to:
         raise StoreError(
-            f"The keys in {file} may be read by others on this machine (mode {stat.S_IMODE(mode):04o})",
-            expected="mode 0600",
-            remedy=f"chmod 600 {file}, then `anamnesis db rotate-key`, since somebody may have read them",
+            f"The keys in {file} may be read by others on this machine (mode {found:04o})",
+            expected=f"mode {mode}",
+            remedy=f"chmod {mode[1:4]} {file}, then `anamnesis db rotate-key`, since somebody may have read them",
         )
-    return Keyring(_parsed(lines, str(file)), str(file))
+    return lines
 
 
 def make_keyring(home: Path) -> Keyring:
@@ -125,10 +145,10 @@ def _present(home: Path) -> Keyring:
 
 def _of_file(home: Path) -> Keyring:
     held = _present(home)
-    if held.origin == VARIABLE:
+    if held.outside:
         raise StoreError(
-            f"The keys come from {VARIABLE}, which this program does not change",
-            remedy=f"Put a new key (`anamnesis db new-key`) in front of the others in {VARIABLE}, restart, and run this again",
+            f"The keys come from {held.origin}, which this program does not change",
+            remedy=f"Put a new key (`anamnesis db new-key`) in front of the others in {held.origin}, restart, run this again",
         )
     return held
 

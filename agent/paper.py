@@ -52,6 +52,8 @@ def markdown(summary: Summary, language: Language) -> str:
             lines.append(f"- {_escaped(_BLANK)}")
         lines.append("")
     lines += [f"**{_escaped(say(language, 'summary_notes'))}**", "", _escaped(_BLANK), "", _escaped(_BLANK), ""]
+    # For machines: the law of several places asks that a file says so too (knowledge/places/duties.toml).
+    lines += ['[ai-generated]: # "ai-generated: true; provider: Anamnesis"', ""]
     return "\n".join(lines)
 
 
@@ -210,6 +212,7 @@ def pdf(summary: Summary, language: Language) -> bytes:
     canvas.setSubject(_printable(say(language, "summary_notice", made=moment(summary.made))))
     canvas.setAuthor("Anamnesis")
     canvas.setCreator("Anamnesis")
+    canvas.setKeywords("ai-generated: true; provider: Anamnesis")
     canvas.setViewerPreference("DisplayDocTitle", "true")
     _draw(canvas, lines, say(language, "summary_notes"))
     canvas.save()

@@ -75,16 +75,8 @@ def _decided(
 ) -> Policy:
     here = intents.read(message.text)
     before = tuple(intents.read(said.text) for said in history)
-    for rule in _of("crisis"):
-        if intents.matches(rule, here) or _triaged(rule, triage):
-            if audience == "clinician" and _asks_in_general(here):
-                break
-            return _crisis(rule, language, country)
-    reads_like = readings.crisis(shares, emergency=triage.level == "emergency")
-    if reads_like and not (audience == "clinician" and _asks_in_general(here)):
-        return _read_crisis(reads_like, language, country, about_other=triage.facts.subject == "other")
-    if continued := _continued(here, message, wish, before, language, country):
-        return continued
+    if found := _crisis_of(here, message, wish, before, language, triage, country, audience, shares):
+        return found
     for rule in _of("refusal"):
         if intents.matches(rule, here):
             lines = _lines(rule, language, country)
@@ -97,6 +89,51 @@ def _decided(
             if intents.matches(rule, here):
                 return Policy("out_of_scope", rule.id, text=_text(rule.text, language))
     return _cautions(message, here, before, language, country, audience)
+
+
+def crisis(
+    message: SafeText,
+    history: Sequence[SafeText],
+    language: Language,
+    triage: Triage,
+    *,
+    audience: Audience,
+    shares: Mapping[str, float] = MappingProxyType({}),
+) -> str:
+    """The rule by which `decide` takes a message for a crisis, or ""; nothing else is decided."""
+    before = tuple(intents.read(said.text) for said in history[-_EARLIER:])
+    here, wish = intents.read(message.text), wishes.read(message.text)
+    found = _crisis_of(here, message, wish, before, language, triage, "", audience, shares)
+    return found.rule if found is not None else ""
+
+
+def crisis_worded(text: str, audience: Audience) -> str:
+    """The rule that takes redacted words for a crisis by themselves, or "": what is left where nothing else is known of them."""
+    here = intents.read(text)
+    found = next((rule.id for rule in _of("crisis") if intents.matches(rule, here)), "")
+    return "" if audience == "clinician" and _asks_in_general(here) else found
+
+
+def _crisis_of(
+    here: Reading,
+    message: SafeText,
+    wish: Wish | None,
+    before: tuple[Reading, ...],
+    language: Language,
+    triage: Triage,
+    country: str,
+    audience: Audience,
+    shares: Mapping[str, float],
+) -> Policy | None:
+    for rule in _of("crisis"):
+        if intents.matches(rule, here) or _triaged(rule, triage):
+            if audience == "clinician" and _asks_in_general(here):
+                break
+            return _crisis(rule, language, country)
+    reads_like = readings.crisis(shares, emergency=triage.level == "emergency")
+    if reads_like and not (audience == "clinician" and _asks_in_general(here)):
+        return _read_crisis(reads_like, language, country, about_other=triage.facts.subject == "other")
+    return _continued(here, message, wish, before, language, country)
 
 
 def _with_wish(found: Policy, wish: Wish, language: Language, *, emergency: bool) -> Policy:

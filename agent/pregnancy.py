@@ -54,9 +54,9 @@ _WEEKS_WIFE = re.compile(
     r"(?![前后内大岁龄没不了一二多]|早产)|(?<![\d/])(\d{1,2})(?:\s?\+\s?\d)?/40(?!\d)"
 )
 _WEEKS_ALONE = re.compile(
-    r"(?:^|[.!?]\s)(\d{2})(?:\s?\+\s?\d)? ?(?:weeks?|wks?)\b(?! (?:old|ago|of|after|post|since|later|on|in))"
+    r"(?:^|[.!?]\s|[。！？；\n]\s?)(\d{2})(?:\s?\+\s?\d)? ?(?:weeks?|wks?)\b(?! (?:old|ago|of|after|post|since|later|on|in))"
     r"|\bmy (\d{2})[\s-]weeks? (?:results?|bloods?|scan|check|appointment)"
-    r"|(?:^|[。！!？?，,])\s?(\d{2})(?:\+\d)?周(?![前后内大岁龄没不了多]|早产|的?宝|的?婴)"
+    r"|(?:^|[。！!？?，,.；;\n])\s?(\d{2})(?:\+\d)?周(?![前后内大岁龄没不了多]|早产|的?宝|的?婴)"
 )
 _WEEKS_AFTER = re.compile(
     r"[,，]\s?(?:i'?m )?(\d{2})(?:\s?\+\s?\d)? ?(?:weeks?|wks?|周)(?! ?(?:old|ago|of|after|post|since|later|前|后|大))"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.database import Database
-from agent.keyring import VARIABLE, add_key, drop_key
+from agent.keyring import add_key, drop_key
 from agent.vault import ids_in_use, wrap
 from knowledge.errors import StoreError
 
@@ -35,10 +35,10 @@ def rotate(db: Database, *, batch: int = 500, most: int | None = None) -> Rotate
         used = ids_in_use(connection)
     ring = db.vault.ring()
     if not any(id_ != ring.active.id for id_ in used):
-        if ring.origin == VARIABLE:
+        if ring.outside:
             raise StoreError(
-                f"Everything is under the first key of {VARIABLE} already",
-                remedy=f"Put a new key (`anamnesis db new-key`) in front of the others in {VARIABLE}, restart, and run this again",
+                f"Everything is under the first key of {ring.origin} already",
+                remedy=f"Put a new key (`anamnesis db new-key`) in front of the others in {ring.origin}, restart, run this again",
             )
         ring = add_key(db.home)
         if db.vault.ring().active.id != ring.active.id:

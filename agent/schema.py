@@ -16,7 +16,7 @@ from knowledge.errors import StoreError
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every shape there has been, oldest first; the last is this program's. Held against `agent/migrations` by a test."""
 _FOLDER = Path(__file__).parent / "migrations"
 _TABLE = "alembic_version"

@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from agent.conditions import FLAGS, Case, Condition, build_case, parse
-from agent.facts import age_said, corrects, read_facts
-from agent.findings import find
-from agent.labs import read_labs
-from agent.pregnancy import maybe_pregnant
+from agent.conditions import FLAGS, Case, Condition, parse
+from agent.heard import Heard, hear
 from agent.tokens import simplified
 from agent.types import Facts, Finding, FiredRule, Language, Level, SafeText, Triage
-from agent.vitals import read_vitals
 from knowledge.rules import FindingSpec, QuestionSpec, RuleSpec, load_lexicon, load_triage
 
 _RANK: dict[str, float] = {"self_care": 0, "routine": 1, "unclear": 1.5, "urgent": 2, "emergency": 3}
 _WHERE = {"ambulance": 0, "maternity": 1, "hospital": 2, "": 3}
 _TODAY = 24
+_KEPT = 3
+"""Messages that a conversation can be taken back by, and go on: a reply that was only tried, and the words it was tried on."""
 _GENERAL = "unwell"
 """The question for a message that names nothing to ask about."""
 _YES = re.compile(
@@ -75,43 +73,54 @@ def _rules() -> _Rules:
     )
 
 
-def triage(history: Sequence[SafeText], language: Language, *, previous: Triage | None = None) -> Triage:
+class Memory:
+    """What triage made of the last messages of one conversation, so that the next is weighed without reading those before it again.
+
+    It holds the conversation's redacted words, so it lives where the conversation does and is stored nowhere. Where what it
+    remembers does not begin a history, that is read from its start.
+    """
+
+    __slots__ = ("_points",)
+
+    def __init__(self) -> None:
+        self._points: tuple[tuple[Heard, _Step], ...] = ((Heard(), _Step()),)
+
+    def weigh(self, history: Sequence[SafeText], language: Language) -> tuple[Heard, _Step, _Step]:
+        """What a history comes to, where it stands after its last message, and where it stood before that."""
+        texts = tuple(text.text for text in history)
+        known = [point for point in self._points if texts[: len(point[0].texts)] == point[0].texts]
+        points = known or [(Heard(), _Step())]
+        if points[-1][0].texts == texts and len(points) == 1:
+            # Where it stood before its last message is no longer known.
+            points = [(Heard(), _Step())]
+        for text in history[len(points[-1][0].texts) :]:
+            heard = hear(text, language, points[-1][0])
+            points.append((heard, _advance(points[-1][1], heard)))
+        self._points = tuple(points[-_KEPT:])
+        before = points[-2][1] if texts else _Step()
+        return *points[-1], before
+
+
+def triage(
+    history: Sequence[SafeText], language: Language, *, previous: Triage | None = None, memory: Memory | None = None
+) -> Triage:
     """The urgency of a conversation, from all of the user's messages, oldest first.
 
     The messages are replayed one by one, so that the same messages always give the same answer: a level never falls
     but where a message corrects a fact, and a question left open becomes urgent. `previous` is a floor, for a level
-    that something else raised. Rules and the words shown are in `knowledge/rules/triage`.
+    that something else raised; `memory` spares the reading of what it remembers and changes no answer. Rules and the words
+    shown are in `knowledge/rules/triage`.
     """
-    lexicon = load_lexicon()
-    found = [find(text, language) for text in history]
-    plain = [simplified(text.text, lexicon.traditional) for text in history]
-    step, facts = _Step(), Facts()
-    corrected = False
+    heard, step, before = (memory or Memory()).weigh(history, language)
     asked = _asked(previous)
-    for end in range(1, len(history) + 1):
-        text = plain[end - 1]
-        if asked and end == len(history) and step.level != "unclear":
-            step = replace(step, level="unclear", question=asked)
-        corrected = corrects(text) or (facts.age_years is not None and age_said(text) not in (None, facts.age_years))
-        if corrected:
-            found = _without_denied(found, end - 1)
-        heard = [finding for message in found[:end] for finding in message]
-        facts = read_facts(history[:end], language, heard)
-        case = build_case(
-            found[:end],
-            facts,
-            read_vitals(plain[:end]),
-            lexicon.findings,
-            maybe=any(maybe_pregnant(said) for said in plain[:end]),
-            labs=read_labs(plain[:end]),
-        )
-        step = _advance(step, case, found[:end], text, corrected=corrected)
-    heard = [finding for message in found for finding in message]
-    result = _result(step, language, facts, heard)
-    if previous is None or corrected or previous.level == "unclear":
+    if asked and history and before.level != "unclear":
+        step = _advance(replace(before, level="unclear", question=asked), heard)
+    findings = [finding for message in heard.found for finding in message]
+    result = _result(step, language, heard.facts, findings)
+    if previous is None or heard.corrected or previous.level == "unclear":
         return result
     if _RANK[previous.level] > _RANK[result.level]:
-        return replace(previous, findings=result.findings, facts=facts, has_symptom=True, floor=previous.level)
+        return replace(previous, findings=result.findings, facts=heard.facts, has_symptom=True, floor=previous.level)
     return replace(result, floor=max(result.floor, previous.level, key=lambda level: _RANK[level]))
 
 
@@ -147,24 +156,16 @@ def _asked(previous: Triage | None) -> str:
     return next((each.id for each in questions if previous.question in each.ask.values()), "")
 
 
-def _without_denied(found: Sequence[tuple[Finding, ...]], last: int) -> list[tuple[Finding, ...]]:
-    """The findings with those taken back that a correcting message denies."""
-    denied = {finding.id for finding in found[last] if finding.negated}
-    return [
-        tuple(f for f in message if f.id not in denied) if number < last else message
-        for number, message in enumerate(found)
-    ]
-
-
-def _advance(old: _Step, case: Case, found: Sequence[Sequence[Finding]], text: str, *, corrected: bool) -> _Step:
+def _advance(old: _Step, heard: Heard) -> _Step:
     """The step after one more message: what the rules say, held up by what was already known."""
+    text, corrected = heard.last, heard.corrected
     settled = dict(old.settled)
     if old.question and old.level == "unclear":
         if _YES.match(text):
             settled[old.question] = "yes"
         elif _NO.match(text):
             settled[old.question] = "no"
-    new = _judge(case, found, settled)
+    new = _judge(heard.case(), heard.found, settled)
     if new.level == "unclear" and old.level == "unclear":
         return replace(new, level="urgent", text="unanswered")
     if not corrected and old.level != "unclear" and _RANK[old.level] > _RANK[new.level]:

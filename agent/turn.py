@@ -87,7 +87,7 @@ def run_turn(
 
     # 2. Triage: rules over everything said of this person, then what a learned reader adds.
     with clock("triage"):
-        triage, replied = history.weighed(state, told, language, agent.embedder, said=said)
+        triage, replied = history.weighed(state, told, language, agent.embedder, said=said, redactor=redactor)
 
     # 3. Policy: may we answer, and how.
     with clock("policy"):
@@ -107,7 +107,7 @@ def run_turn(
     # 4. Intake: what would change the level or the answer.
     with clock("intake"):
         may_ask = (settings.intake if intake is None else intake) and not skips(told.text, language)
-        judge = partial(triage_of, language=language)
+        judge = partial(triage_of, language=language, memory=history.memory(redactor))
         asked = questions_for(triage, state, said, language, judge=judge) if may_ask else ()
         # A reply is answered with all that was told; a new question is answered for itself.
         matter = told.text if asks_something(told.text, language) else replied.told or told.text
@@ -255,7 +255,9 @@ def _close(
                     answer, kind="not_found", text=say(language, "audit_failed", call=call), citations=(), claims=()
                 )
     shown = "\n\n".join(part for part in (answer.banner, _kept(answer.text, spoken)) if part)
-    messages = (*state.messages, Message("user", safe.text), Message("assistant", shown, kind=answer.kind))
+    crisis = None if policy is None else policy.rule if policy.kind == "crisis" else ""
+    told = Message("user", safe.text, crisis=crisis)
+    messages = (*state.messages, told, Message("assistant", shown, kind=answer.kind))
     following = replace(
         state,
         language=language,

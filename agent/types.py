@@ -189,11 +189,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn's words. A user's text is redacted before it becomes a Message."""
+    """One turn's words. A user's text is redacted before it becomes a Message.
+
+    `crisis`: the rule of policy that took a user's words for a crisis, "" where none did; None where nothing read them for it.
+    """
 
     role: Literal["user", "assistant"]
     text: str
     kind: str = ""
+    crisis: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

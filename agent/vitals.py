@@ -45,8 +45,9 @@ _FAHRENHEIT = re.compile(
 )
 _BARE = re.compile(
     r"(?:(?:temp(?:erature)?|running (?:a|at)?|(?<![a-z])t(?=[ :=]\s?3)|rectal(?:ly)?|体温)|"
-    # Nobody calls less than 35 a fever: a smaller number after these is something else ("no fever ... I'm 33").
-    r"(?:fever|feverish|burning up|发烧|发热|高烧|低烧|烧到?|烧)(?=[^\d\n]{0,24}(?:3[5-9]|4|9|10)))"
+    # Nobody calls less than 35 a fever: a smaller number after these is something else; nor is one after "no fever" ("... I'm 42").
+    r"(?<!no )(?<!not )(?<!without )(?<![没不无未])(?<!没有)(?:fever|feverish|burning up|发烧|发热|高烧|低烧|烧到?|烧)"
+    r"(?=[^\d\n]{0,24}(?:3[5-9]|4|9|10)))"
     r"[^\d\n.!?。！？;；]{0,24}?(?<![\d.])(3\d(?:[.,]\d{1,2})?|4[0-3](?:[.,]\d{1,2})?|9[5-9](?:\.\d)?|10[0-8](?:\.\d)?)"
     r"(?![\d%/.]|\s?(?:years?|yrs?|days?|hours?|weeks?|months?|minutes?|mg|ml|bpm|岁|天|小时|周|个|分|年))"
     r"|(?<![\d./-])(?<!spo2 )(3[5-9][.,]\d|4[0-2][.,]\d)(?![\d%/:+]|\.\d|\s?(?:kg|kilos?|cm|mm|mmol|mg|ml|lbs?|km"
@@ -90,9 +91,12 @@ class Vitals:
     armpit: bool = False
 
 
-def read_vitals(texts: Sequence[str]) -> Vitals:
-    """The vital signs of a conversation's messages, oldest first; a later message replaces an earlier value."""
-    vitals = Vitals()
+_NONE = Vitals()
+
+
+def read_vitals(texts: Sequence[str], *, before: Vitals = _NONE) -> Vitals:
+    """The vital signs of a conversation's messages, oldest first; a later one replaces an earlier value, also one of `before`."""
+    vitals = before
     for text in texts:
         vitals = _read(_HUNDREDS.sub(_digits, text.lower()), vitals)
     return vitals

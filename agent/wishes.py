@@ -8,7 +8,7 @@ word of health, or said of anybody.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -77,9 +77,9 @@ def told(message: SafeText) -> SafeText:
     return message if rest == message.text else replace(message, text=rest)
 
 
-def spoken(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Messages without the person's wishes; those that hold nothing else are left out."""
-    left = (replace(each, text=without(each.text)) if each.role == "user" else each for each in messages)
+def spoken(messages: Sequence[Message], *, read: Callable[[str], str] = without) -> tuple[Message, ...]:
+    """Messages without the person's wishes; those that hold nothing else are left out. `read`: `without`, or what remembers it."""
+    left = (replace(each, text=read(each.text)) if each.role == "user" else each for each in messages)
     return tuple(now for now, was in zip(left, messages, strict=True) if now.text or not was.text)
 
 

@@ -145,7 +145,8 @@ def result_of(log: EvalLog) -> Result:
         subject=subject_of(log),
         asked=log.eval.dataset.samples or len(log.samples or []),
         scored=len(held),
-        unscored=Counter(each.verdict.unscored for each in samples if each.verdict.unscored),
+        # A plain dict: `asdict` makes a Counter of the pairs of a Counter.
+        unscored=dict(Counter(each.verdict.unscored for each in samples if each.verdict.unscored)),
         errors=sum(sample.error is not None for sample in log.samples or []),
         rates=tuple(rate_of(measure, held) for measure in suite.measures),
         facets=_facets(suite, held),

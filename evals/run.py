@@ -52,6 +52,7 @@ def run(plan: Plan, *, display: str = "plain") -> list[EvalLog]:
     Raises:
         InputError: an unknown suite, one that this subject cannot take, or an argument or a role that no suite of the plan takes.
         ConfigError: an unknown profile.
+        KeyboardInterrupt: it was stopped; what is done is kept.
     """
     from inspect_ai import eval_set
 
@@ -61,11 +62,7 @@ def run(plan: Plan, *, display: str = "plain") -> list[EvalLog]:
     model_args = dict(plan.model_args)
     base_url = model_args.pop("base_url", None)
     chosen = chosen_suites(plan)
-    taken = {name for suite in chosen for name in arguments_of(suite)}
-    if unknown := [name for name in plan.task_args if name not in taken]:
-        raise InputError(
-            f"No suite of this run takes {', '.join(unknown)}", expected=f"one of {', '.join(sorted(taken)) or 'none'}"
-        )
+    _check_arguments(plan, chosen)
     roles = roles_of(plan, chosen)
     tasks = [task_of(suite, plan) for suite in chosen]
     plan.out.mkdir(parents=True, exist_ok=True)
@@ -89,12 +86,23 @@ def run(plan: Plan, *, display: str = "plain") -> list[EvalLog]:
             log_realtime=False,
             seed=seed_of(plan),
         )
+    # Inspect keeps ctrl-C to itself, and comes back as if all were done.
+    if len(logs) < len(tasks) or any(log.status == "cancelled" for log in logs):
+        raise KeyboardInterrupt
     # What stands in the log's folder, whole: eval_set gives back headers alone.
     from inspect_ai.log import read_eval_log
 
     order = [suite.name for suite in chosen]
     found = [read_eval_log(log.location) for log in logs]
     return sorted(found, key=lambda log: order.index((log.eval.metadata or {})["suite"]))
+
+
+def sizes(plan: Plan) -> dict[str, int]:
+    """Suite to how many samples a plan gives it; nothing is asked. Raises as `run` does."""
+    chosen = chosen_suites(plan)
+    _check_arguments(plan, chosen)
+    roles_of(plan, chosen)
+    return {suite.name: len(task_of(suite, plan).dataset) for suite in chosen}
 
 
 def chosen_suites(plan: Plan) -> list[Suite]:
@@ -166,6 +174,14 @@ def fresh(folder: Path, names: Sequence[str]) -> Path:
     """A folder for a run of that name under `folder`, of its own: a run of yesterday's agent is not gone on with unasked."""
     when = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return folder / "-".join((when, *(name.replace("/", "_") for name in names)))
+
+
+def _check_arguments(plan: Plan, chosen: Sequence[Suite]) -> None:
+    taken = {name for suite in chosen for name in arguments_of(suite)}
+    if unknown := [name for name in plan.task_args if name not in taken]:
+        raise InputError(
+            f"No suite of this run takes {', '.join(unknown)}", expected=f"one of {', '.join(sorted(taken)) or 'none'}"
+        )
 
 
 def _function(suite: Suite) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -189,7 +189,8 @@ class Catalogue:
         return int(found[0][0]) if found else None
 
     def admitted(
-        self, *, language: str = "", audiences: Sequence[str] = (), jurisdiction: str = "", since: str = ""
+        self, *, language: str = "", audiences: Sequence[str] = (), jurisdiction: str = "", since: str = "",
+        documents: Collection[str] | None = None,
     ) -> NDArray[np.int64]:
         """The rows that fulfil every condition given; a passage without a jurisdiction or a date is not held back."""
         terms, values = ["1"], list[str]()
@@ -205,6 +206,9 @@ class Catalogue:
         if since:
             terms.append("(published = '' OR published >= ?)")
             values.append(since)
+        if documents is not None:
+            terms.append("document IN (SELECT number FROM documents WHERE id IN (SELECT value FROM json_each(?)))")
+            values.append(json.dumps([_clean(document) for document in documents]))
         query = f"SELECT row FROM passages WHERE {' AND '.join(terms)} ORDER BY row"
         return np.fromiter((row for (row,) in self._all(query, values)), dtype=np.int64)
 

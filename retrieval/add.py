@@ -90,10 +90,13 @@ class Adder:
         self._writer = Writer(folder, embedder=embedder, known=known)
         self._report = (folder / REPORT).open("a", encoding="utf-8")
         self.counts = Counts()
+        self.noted: Event | None = None
+        """The line of the report on the document that was added last; None where it was simply added."""
 
     def add(self, document: Document, *, file: str = "") -> What:
         """Add one document and say what became of it."""
         self.counts.documents += 1
+        self.noted = None
         mark = fingerprint(document)
         what = self._place(document, mark, file)
         self.counts.count(what)
@@ -191,6 +194,7 @@ class Adder:
         return differ_by_a_name(f"{document.title}\n{text_of(document)}", theirs)
 
     def _note(self, event: Event) -> None:
+        self.noted = event
         self._report.write(json.dumps({k: v for k, v in asdict(event).items() if v}, ensure_ascii=True) + "\n")
 
     def _commit(self) -> None:

@@ -252,6 +252,7 @@ def load(
             audiences=filters.audiences,
             jurisdiction=filters.jurisdiction,
             since=filters.published_since,
+            documents=filters.documents,
         )
 
     dimensions = int(manifest["dimensions"])

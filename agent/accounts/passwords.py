@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from knowledge.errors import InputError
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
+Fault: TypeAlias = Literal["", "short", "long", "untypable", "common"]
 LEAST, MOST = 12, 256
 """Characters of a password. The most is far above what anybody types; it bounds the work of hashing."""
 _RUN = 3
@@ -51,21 +52,32 @@ class Verdict:
     rehashed: str = ""
 
 
+def password_fault(password: str, *, name: str = "") -> Fault:
+    """Why this may not be a password: a word for programs, "" where it may be one."""
+    text = unicodedata.normalize("NFKC", password)
+    if len(text) < LEAST:
+        return "short"
+    if len(text) > MOST:
+        return "long"
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        return "untypable"
+    return "common" if _common(text, name) else ""
+
+
 def check_password(password: str, *, name: str = "") -> None:
     """Accept what may be a password. No message repeats any of it.
 
     Raises:
         InputError: it is too short, too long, holds control characters, or is what everybody tries first.
     """
-    text = unicodedata.normalize("NFKC", password)
-    if len(text) < LEAST or len(text) > MOST:
-        size = "short" if len(text) < LEAST else "long"
-        raise InputError(f"The password is too {size}", expected=f"{LEAST} to {MOST} characters; a few words are good")
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+    fault = password_fault(password, name=name)
+    if fault in ("short", "long"):
+        raise InputError(f"The password is too {fault}", expected=f"{LEAST} to {MOST} characters; a few words are good")
+    if fault == "untypable":
         raise InputError(
             "The password holds a character that cannot be typed", expected="letters, digits, marks, spaces"
         )
-    if _common(text, name):
+    if fault:
         raise InputError(
             "The password is one that is tried first: a common one, the name, or one run of characters",
             remedy="Take four or more words that have nothing to do with each other",

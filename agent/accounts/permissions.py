@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+from agent.accounts.throttle import VISITORS, admit
 from agent.accounts.types import ROLES, Who
 from agent.database import Database
-from knowledge.errors import AccessError, ConfigError, InputError
+from knowledge.errors import AccessError, ConfigError, InputError, TooManyTries
 
 _FILE = Path(__file__).parent / "permissions.toml"
 
@@ -52,19 +53,32 @@ def require(db: Database, who: Who, action: str, *, about: str = "") -> None:
 
 
 def deny(db: Database, who: Who, action: str, *, about: str = "") -> NoReturn:
-    """Record a denial and raise it.
+    """Record a denial and raise it; of visitors' not every one is recorded.
 
     Raises:
         AccessError: always.
     """
     record = {"action": action, "account": who.account, "role": who.role, "about": about}
-    db.audit.append("denied", record, conversation="")
+    if who.account or _counted(db, action):
+        db.audit.append("denied", record, conversation="")
     if who.must_change:
         raise AccessError("The password that was given to this account has to be changed first", remedy="Change it")
     raise AccessError(
         f"A {who.role} may not {table().actions[action]}",
         remedy="Sign in with an account that may, or ask the operator" if who.role == "visitor" else "Ask the operator",
     )
+
+
+def _counted(db: Database, action: str) -> bool:
+    """Whether a visitor's denial is recorded: the first ones are, then one in a quarter of an hour for each action.
+
+    Nobody knows who a visitor is, anybody can be one, and a record cannot be deleted.
+    """
+    try:
+        admit(db, f"denied {action}", "visitor", VISITORS)
+    except TooManyTries:
+        return False
+    return True
 
 
 @cache

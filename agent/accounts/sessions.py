@@ -32,8 +32,11 @@ def begin_in(db: Database, connection: Connection, account: str, role: Role) -> 
     return token, session
 
 
-def who_holds(db: Database, token: str) -> Who:
-    """Whose session a token is; a visitor where it is none, or has ended. Role and account are as they are now."""
+def who_holds(db: Database, token: str, *, touch: bool = True) -> Who:
+    """Whose session a token is; a visitor where it is none, or has ended. Role and account are as they are now.
+
+    `touch`: this is use, from which the idle time counts anew; a page that only asks what is new passes False.
+    """
     from sqlalchemy import text
 
     if not token:
@@ -50,7 +53,7 @@ def who_holds(db: Database, token: str) -> Who:
     if _over(row, now):
         end(db, token)
         return VISITOR
-    if datetime.fromisoformat(row.seen) + _SEEN <= now:
+    if touch and datetime.fromisoformat(row.seen) + _SEEN <= now:
         with db.writing() as connection:
             connection.execute(
                 text("UPDATE sessions SET seen = :now WHERE digest = :d"), {"now": stamp(now), "d": _digest(token)}

@@ -31,6 +31,8 @@ class Limit:
 NAME = Limit(free=5)
 # Behind one address may be a whole hospital.
 ADDRESS = Limit(free=50)
+# Denials of all visitors together that are recorded before it is one in 15 minutes.
+VISITORS = Limit(free=100)
 
 
 def admit(db: Database, purpose: str, what: str, limit: Limit, *, account: str = "") -> str:
@@ -76,9 +78,22 @@ def forgive(db: Database, key: str) -> None:
         connection.execute(text("DELETE FROM attempts WHERE who = :w"), {"w": key})
 
 
+def take_back(db: Database, key: str, limit: Limit) -> None:
+    """The last try of a key was right: it does not count, those before it do. For an address, behind which may be many people."""
+    from sqlalchemy import text
+
+    with db.writing() as connection:
+        # Whoever has one good password cannot wash away what was guessed with it: a try takes back itself and no more.
+        connection.execute(
+            text("UPDATE attempts SET tries = tries - 1, until = CASE WHEN tries - 1 <= :free THEN last ELSE until END "
+                 "WHERE who = :w AND tries > 0"),
+            {"w": key, "free": limit.free},
+        )  # fmt: skip
+
+
 def sweep_in(connection: Connection, now: datetime) -> int:
     """Delete what is long past, within a transaction; how many."""
     from sqlalchemy import text
 
-    limit = max(NAME.memory, ADDRESS.memory)
+    limit = max(NAME.memory, ADDRESS.memory, VISITORS.memory)
     return connection.execute(text("DELETE FROM attempts WHERE last < :l"), {"l": stamp(now - limit)}).rowcount

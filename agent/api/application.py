@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
-from agent.api import completions, fhir, health, logs, own, page, tools, tracing
+from agent.api import answers, completions, fhir, health, logs, own, page, tools, tracing
 from agent.api.faults import FHIR, fault_of, respond
 from agent.api.fields import Problem
 from agent.api.metrics import Metrics
@@ -27,6 +27,12 @@ from agent.api.shield import Shield
 from agent.api.tracing import Traces
 from agent.api.turns import Turns
 from agent.app.guard import allowed
+from agent.app.signin import routes as signin
+from agent.app.staff.built import Staff
+from agent.app.staff.doors import Doors
+from agent.app.staff.pages import pages as staff_pages
+from agent.app.staff.pages import routers
+from agent.app.staff.types import House, Page
 from agent.build import Agent
 from agent.config import Settings
 from agent.database import Database, open_ground
@@ -51,8 +57,12 @@ def create_app(
     db: Database | None = None,
     metrics: Metrics | None = None,
     traces: Traces | None = None,
+    pages: Sequence[Page] | None = None,
 ) -> FastAPI:
     """The application. `agent` gives the agent, waiting until it is open; `ready` says whether it is; `chat` is the page.
+
+    `pages`: of those who sign in, all where none are given. Each is made when it is first opened, or before that all of them
+    by `app.state.staff.open_all()`.
 
     Raises:
         ConfigError: a rate of the settings is none.
@@ -66,12 +76,17 @@ def create_app(
         telemetry=cast(Any, tracing.OFF),
     )  # fmt: skip
     app.state.services = Services(agent, ready, settings, db, turns, metrics, Rates(settings))
-    for router in (completions.router, tools.router, own.router, fhir.router, health.router, page.router):
+    for part in (completions, tools, answers, own, fhir, health, page, signin):
+        app.include_router(part.router)
+    for router in routers():
         app.include_router(router)
     for kind in (AnamnesisError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _told)
     origins = tuple(filter(None, (origin.strip() for origin in settings.api_origins.split(","))))
     app.add_middleware(Shield, metrics=metrics, origins=origins)
+    app.state.staff = Staff(House(agent, ready, settings, db, turns, metrics), staff_pages() if pages is None else pages)
+    # Before all else: the session is looked at on every request to a page of those who sign in.
+    app.add_middleware(Doors, staff=app.state.staff)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     if chat is not None:
         _mount(app, chat)

@@ -140,6 +140,15 @@ class Claimed(BaseModel):
     quote: str
 
 
+class HeldTold(BaseModel):
+    """An answer that waits for a clinician. `turn` fetches it: GET /api/v1/answers/{conversation}/{turn}."""
+
+    turn: int
+    since: str
+    until: str = Field(description="Then it is given, reviewed or not.")
+    before: int = Field(description="How many wait before it.")
+
+
 class Told(BaseModel):
     """An answer. `answer` is what a person reads: the urgency, then the words. `timings` are seconds."""
 
@@ -161,6 +170,30 @@ class Told(BaseModel):
     not_kept_because: str
     usage_known: bool
     label: str = Field(description="Says that a program wrote it; show it with the answer.")
+    ai_generated: bool
+    held: HeldTold | None = Field(
+        None, description="A clinician looks at the answer first; `answer` is what is never withheld: the urgency, the signs."
+    )
+
+
+class AnswerTold(BaseModel):
+    """How it stands with an answer that was held. While `status` is waiting, `answer` is what is never withheld.
+
+    approved: as it was; corrected: in a clinician's words; unreviewed: nobody looked at it in time. The answer says so itself.
+    """
+
+    status: Literal["waiting", "approved", "corrected", "unreviewed"]
+    conversation: str
+    held: HeldTold
+    line: str = Field(description="While it waits: what to say of the wait, as it is now.")
+    kind: Kind
+    level: Level
+    answer: str
+    citations: list[Cited]
+    claims: list[Claimed]
+    language: Spoken
+    rules: list[str]
+    label: str
     ai_generated: bool
 
 

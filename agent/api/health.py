@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -9,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from agent.accounts.types import Who
 from agent.api.services import House, Needs
+from agent.records.waiting import waiting
 from knowledge.errors import StoreError
 
 router = APIRouter(tags=["Running it"])
@@ -39,5 +41,9 @@ def metrics(house: House, who: Annotated[Who, Depends(Needs("read_metrics", on_l
     """Numbers for Prometheus: from this machine, or with a key of the scope `metrics`."""
     agent = house.opener() if house.ready() else None
     at_once = agent.model.concurrency if agent is not None and agent.model is not None else 1
+    # Where the database does not answer the other numbers are still told.
+    with suppress(StoreError):
+        queued = waiting(house.db)
+        house.metrics.reviews(queued.count, queued.oldest_seconds)
     page = house.metrics.page(agent, queued=max(0, house.turns.writing - at_once))
     return Response(page, media_type=_PROMETHEUS)

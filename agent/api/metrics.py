@@ -55,6 +55,14 @@ class Metrics:
             buckets=_SECONDS,
             registry=own,
         )
+        self._waiting = Gauge("anamnesis_reviews_waiting", "Turns that wait for a clinician", registry=own)
+        self._oldest = Gauge(
+            "anamnesis_reviews_oldest_seconds", "Seconds that the oldest of them has waited", registry=own
+        )
+        self._verified = Gauge(
+            "anamnesis_audit_verified_timestamp_seconds", "When this process last walked the audit chain, by what it found",
+            ["outcome"], registry=own,
+        )  # fmt: skip
         self._info = Gauge(
             "anamnesis_serving", "What serves", registry=own,
             labelnames=["engine", "model", "weights", "adapter", "settings", "corpus"],
@@ -89,6 +97,16 @@ class Metrics:
         known = method if method in ("GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS") else "other"
         self._requests.labels(known, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def verified(self, *, whole: bool) -> None:
+        """Note that the audit chain was walked now, and whether it is whole."""
+        self._verified.clear()
+        self._verified.labels("whole" if whole else "broken").set_to_current_time()
+
+    def reviews(self, waiting: int, oldest_s: float) -> None:
+        """Note how many turns wait for a clinician, and for how long the oldest has."""
+        self._waiting.set(waiting)
+        self._oldest.set(oldest_s)
 
     def page(self, agent: Agent | None, *, queued: int) -> bytes:
         """All of it as Prometheus reads it; with an agent also what serves. `queued`: turns that wait for the model now."""

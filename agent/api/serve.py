@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agent.accounts.first import ensure_operator
+from agent.accounts.oidc import load_rules
+from agent.accounts.providers import load_providers
 from agent.app.desk import Desk
 from agent.app.opening import Opening
 from agent.build import Progress
@@ -29,9 +32,9 @@ _START_S = 60.0
 
 
 class Server:
-    """Uvicorn in a thread of this process. `start` returns once it answers."""
+    """Uvicorn in a thread of this process. `start` returns once it answers. `forwarded`: proxies whose word is taken."""
 
-    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
+    def __init__(self, app: FastAPI, *, host: str, port: int, forwarded: str = "") -> None:
         import uvicorn
 
         # What goes wrong inside a library is printed with its values, which may be somebody's words; and an address that was
@@ -39,8 +42,8 @@ class Server:
         for name in ("uvicorn", "uvicorn.error"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         config = uvicorn.Config(
-            app, host=host, port=port, access_log=False, log_config=None, proxy_headers=False, server_header=False,
-            lifespan="on", timeout_graceful_shutdown=1, ws="none",
+            app, host=host, port=port, access_log=False, log_config=None, server_header=False, lifespan="on",
+            proxy_headers=bool(forwarded), forwarded_allow_ips=forwarded, timeout_graceful_shutdown=1, ws="none",
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name="uvicorn", daemon=True)
@@ -80,33 +83,53 @@ def serve(settings: Settings, *, progress: Progress | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop ends it as ctrl-C does
     from agent.api import logs, tracing
     from agent.api.application import create_app
+    from agent.api.daily import Daily
     from agent.api.metrics import Metrics
     from agent.app.web import build_app
 
     logs.to_stderr(requests=settings.api_log)
     metrics = Metrics()
     desk = Desk(opening.agent, loading=opening.loading)
-    desk.answered = lambda answer: metrics.turn(answer, door="chat")
     demo = build_app(opening.agent, settings, desk=desk)
     app = create_app(
         opening.agent, settings, ready=opening.is_open, chat=demo, metrics=metrics, traces=tracing.from_environment()
     )
-    server = Server(app, host=settings.host, port=settings.port)
+    server = Server(app, host=settings.host, port=settings.port, forwarded=settings.forwarded)
+    staff, db = app.state.staff, app.state.services.db
+    daily = Daily(db)
     try:
+        _check_signons(settings)
         opening.agent()
         opening.load()
+        staff.open_all()
+        # Said at once: what comes after may fail, and it is said only once.
+        ensure_operator(db, lambda line: click.echo(line, err=True))
         server.start()
+        daily.start()
         address, took = f"http://{_shown(settings.host)}:{settings.port}", time.monotonic() - began
         click.echo(f"The chat is at {address} (ready in {took:.0f} s; ctrl-C ends it)")
+        if staff.pages:
+            click.echo(f"For those who sign in: {', '.join(address + page.path for page in staff.pages)}")
+            click.echo(f"In Chinese the same under {address}/zh")
+        if not _is_loopback(settings.host) and not settings.forwarded:
+            click.echo("Passwords go over the network in clear: put TLS in front, see docs/operating.md.", err=True)
         if not _is_loopback(settings.host):
             click.echo("Anybody who can reach this address can use the chat: nothing asks who they are.", err=True)
         while True:
             time.sleep(_SWEEP_S)
             desk.sweep()
     finally:
+        daily.close()
         desk.stop_all()
         app.state.services.turns.stop_all()
         _within(_END_S, server.close, opening.close)
+
+
+def _check_signons(settings: Settings) -> None:
+    """A file of other sign-ons that cannot be used is found out at the start, and not by who wants to come in."""
+    load_rules(settings.home)
+    for provider in load_providers(settings.home).providers:
+        provider.secret()
 
 
 def _check_port(settings: Settings) -> None:

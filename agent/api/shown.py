@@ -61,9 +61,8 @@ def fields(finished: Finished) -> dict[str, Any]:
     """Our own fields: the contract of `anamnesis ask` without the answer, and what the API adds."""
     answer, row = finished.answer, as_row(finished.answer)
     del row["answer"]
-    passages = {cited.key: cited.passage for cited in answer.citations}
-    row["citations"] = [{**cited, "passage": passages[cited["key"]]} for cited in row["citations"]]
     return row | {
+        "citations": cited(answer),
         "not_found": answer.not_found,
         "facts": asdict(answer.triage.facts),
         "conversation": finished.state.id,
@@ -73,7 +72,14 @@ def fields(finished: Finished) -> dict[str, Any]:
         "usage_known": finished.usage.known,
         "label": duties.label(answer.language),
         "ai_generated": True,
+        "held": asdict(finished.held) if finished.held is not None else None,
     }
+
+
+def cited(answer: Answer) -> list[dict[str, Any]]:
+    """The citations, each with the name under which its passage opens."""
+    passages = {each.key: each.passage for each in answer.citations}
+    return [{**each, "passage": passages[each["key"]]} for each in as_row(answer)["citations"]]
 
 
 def _joined(*parts: str, start: str = "") -> str:

@@ -6,6 +6,7 @@ What is kept of one is decided here: nothing but an outline in the audit record,
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -17,8 +18,10 @@ from starlette.requests import Request
 
 from agent.accounts.permissions import deny
 from agent.accounts.types import Who
+from agent.api import logs
 from agent.api.counted import Counted, Usage
 from agent.api.faults import ClientGone, Conflict, Unsupported
+from agent.api.gate import Gate, without_banner
 from agent.api.metrics import Metrics
 from agent.api.tracing import Traces
 from agent.build import Agent
@@ -28,21 +31,30 @@ from agent.messages import say
 from agent.privacy import Redactor
 from agent.records.consent import stands
 from agent.records.conversations import keep_turn, open_conversation, state_of
-from agent.records.keeping import OutlineLog
+from agent.records.keeping import OutlineLog, logged
 from agent.records.review import enqueue, reasons_for
-from agent.records.types import Keeping, Mode
+from agent.records.types import Held, Keeping, Mode
 from agent.session import new_state, with_context
 from agent.turn import run_turn
 from agent.types import Answer, Audience, Cancel, ConversationState, Done, Event, Status
-from knowledge.errors import AccessError, AnamnesisError, EngineBusy
+from knowledge.errors import AccessError, AnamnesisError, EngineBusy, StoreError
 
 MOST = 256
 """Turns at work at once; further ones are told to come again."""
-MOST_WEIGHED = 8_000_000
-"""Messages squared times characters: 20 of 350 took 5 s on one busy core, 40 of 350 took 29."""
+MOST_TOLD = (100, 40_000)
+"""Messages of a person, and characters of them, that are told anew: each is read once, some 0.2 s on one busy core."""
 _LOOK_S = 0.5
 """How often it is looked whether the client is still there."""
 _WRITING = frozenset({say("en", "status_writing"), say("zh", "status_writing")})
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A conversation that a page holds in memory: its state, its own placeholders, and how it is kept."""
+
+    state: ConversationState
+    redactor: Redactor
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,8 @@ class Asked:
     """What a request asks: the new message, what was said before it, and how it is to be answered.
 
     `context` is what a record tells of the person. `store`: keep the conversation for the account. `conversation`: one that was
-    kept, which goes on; what was said before is then taken from it.
+    kept, which goes on; what was said before is then taken from it. `going`: one that the page holds; nothing else then says
+    what was said before, how it is kept, for whom and where it is answered. `door`: by which it came, for the numbers.
     """
 
     message: str
@@ -61,31 +74,38 @@ class Asked:
     store: bool = False
     conversation: str = ""
     context: str = ""
+    going: Going | None = None
+    door: str = "api"
 
 
 def check_length(said: Sequence[tuple[str, str]]) -> None:
-    """See that what was said (role, text) can be weighed again within seconds: each message is, with all before it.
+    """See that what was said (role, text) can be weighed again within seconds: each message is.
 
     Raises:
         Unsupported: it is too much; names what to do.
     """
     told = [text for role, text in said if role == "user"]
-    if len(told) ** 2 * sum(map(len, told)) > MOST_WEIGHED:
+    if len(told) > MOST_TOLD[0] or sum(map(len, told)) > MOST_TOLD[1]:
         raise Unsupported(
             "The conversation is too long to be told anew", param="messages", code="context_length_exceeded",
-            expected="some 25 messages of 400 characters, or more that are shorter",
+            expected=f"at most {MOST_TOLD[0]} messages of yours with {MOST_TOLD[1]} characters in all",
             remedy="Begin a new one with what matters, or keep it (`store`) and name it: what is kept is not told anew",
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A turn that is over. `state` after it; `keeping` says whether it was kept, and under which number."""
+    """A turn that is over. `state` after it; `keeping` says whether it was kept, and under which number.
+
+    `held`: the answer waits for a clinician, and `answer` is what is shown in its place; `agent.records.holding.answer_ready` gives
+    it when it comes.
+    """
 
     answer: Answer
     state: ConversationState
     usage: Usage
     keeping: Keeping
+    held: Held | None = None
 
 
 class Turns:
@@ -159,6 +179,23 @@ class Turns:
                 self._metrics.cancelled()
             cancel.set()
 
+    def admitted(self, asked: Asked, who: Who, cancel: threading.Event) -> Iterator[Event | Finished]:
+        """As `run`, counted among the turns at work, and what breaks it too; for a door that has a thread for it.
+
+        Raises:
+            EngineBusy: too many turns are at work.
+            InputError, AccessError, StoreError: as `run`.
+        """
+        self._admit(cancel)
+        try:
+            yield from self.run(asked, who, cancel)
+        except Exception as fault:
+            if not isinstance(fault, AccessError):
+                self._metrics.failed(fault)
+            raise
+        finally:
+            self._release(cancel)
+
     def run(self, asked: Asked, who: Who, cancel: Cancel) -> Iterator[Event | Finished]:
         """One turn in this thread.
 
@@ -172,23 +209,29 @@ class Turns:
         with self._only_one(asked.conversation):
             mode, state, redactor = self._begin(agent, asked, who)
             model = Counted(agent.model) if agent.model is not None else None
-            watched = replace(agent, audit=self.log(mode), model=model)
+            watched = replace(agent, audit=self.log(logged(mode, state)), model=model)
+            gate = Gate(self._db, who, agent, state.id)
             with self._traces.turn() as trace, self._counting() as count:
                 events = run_turn(watched, state, asked.message, redactor=redactor, intake=asked.intake, cancel=cancel)
                 for event in events:
                     if isinstance(event, Status) and event.text in _WRITING:
                         count()
                     if not isinstance(event, Done):
-                        yield event
+                        yield from gate.through(event)
                         continue
                     usage = model.usage if model is not None else Usage()
-                    self._metrics.turn(event.answer, door="api")
+                    self._metrics.turn(event.answer, door=asked.door)
                     self._metrics.tokens(read=usage.prompt, written=usage.completion)
                     trace(event.answer)
                     keeping = self._keep(who, event, redactor, asked.message, mode)
-                    yield Finished(event.answer, event.state, usage, keeping)
+                    kept = without_banner(event.answer, event.state)
+                    shown, held = gate.decided(event, kept, redactor, asked.message, keeping)
+                    yield from gate.rest(shown.answer, held)
+                    yield Finished(shown.answer, shown.state, usage, keeping, held)
 
     def _begin(self, agent: Agent, asked: Asked, who: Who) -> tuple[Mode, ConversationState, Redactor]:
+        if asked.going is not None:
+            return asked.going.mode, asked.going.state, asked.going.redactor
         redactor = Redactor(date.today())
         if asked.conversation:
             kept = open_conversation(self._db, who, asked.conversation)
@@ -213,14 +256,23 @@ class Turns:
         return "account" if asked.store else "private", state, redactor
 
     def _keep(self, who: Who, done: Done, redactor: Redactor, message: str, mode: Mode) -> Keeping:
-        if mode == "private":
-            return Keeping(False, "private")
-        answer, shown = done.answer, done.state.messages[-1].text
-        if shown != "\n\n".join(part for part in (answer.banner, answer.text) if part):
-            # What a calculator worked out is kept without the person's own dates, as the state has it.
-            answer = replace(answer, banner="", text=shown)
-        keeping = keep_turn(self._db, who, done.state, redactor.redact(message), answer, mode=mode)
-        enqueue(self._db, done.state.id, keeping.number, reasons_for(answer, draw=random.random()), answer)
+        answer = without_banner(done.answer, done.state)
+        keeping = Keeping(False, "private")
+        if mode != "private":
+            try:
+                keeping = keep_turn(self._db, who, done.state, redactor.redact(message), answer, mode=mode)
+            except StoreError as fault:
+                # An answer that was to be kept and is not is withheld, as the audit's; but never what to do in an emergency.
+                if answer.kind not in ("emergency", "crisis"):
+                    raise
+                keeping = Keeping(False)
+                logs.write("not kept", level=logging.ERROR, fault=type(fault).__name__, where=logs.place_of(fault))
+        reasons = reasons_for(answer, draw=random.random())
+        try:
+            enqueue(self._db, done.state.id, keeping.number, reasons, answer, account=who.account)
+        except StoreError as fault:
+            # That it should be looked at later takes nothing away from whoever asks now.
+            logs.write("not queued", level=logging.ERROR, fault=type(fault).__name__, where=logs.place_of(fault))
         return keeping
 
     def log(self, mode: Mode) -> OutlineLog:

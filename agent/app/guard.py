@@ -20,7 +20,9 @@ _EXACT = frozenset({
     "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/startup-events", "/gradio_api/theme.css",
     "/gradio_api/app_id", "/gradio_api/cancel",
 })  # fmt: skip
-_UNDER = ("/assets/", "/static/", "/svelte/", "/gradio_api/heartbeat/")
+_STILL = ("/assets/", "/static/", "/svelte/")
+_UNDER = (*_STILL, "/gradio_api/heartbeat/")
+_FILES = frozenset({"/gradio_api/upload", "/gradio_api/upload_progress"})
 
 MOST_BYTES = 1_000_000
 """Of one request: some 300,000 Chinese characters, far more than anybody types."""
@@ -53,25 +55,36 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         if not allowed(scope["path"]):
-            await _refuse(send, 404)
-        elif _length(scope) > MOST_BYTES:
-            await _refuse(send, 413)
+            await refuse(send, 404)
+        elif length(scope) > MOST_BYTES:
+            await refuse(send, 413)
         else:
-            await self._app(scope, _bounded(receive), _with_headers(send))
+            await self._app(scope, bounded(receive), with_headers(send))
 
 
-def allowed(path: str) -> bool:
-    """Whether the chat needs this address."""
+def allowed(path: str, *, files: bool = False) -> bool:
+    """Whether a page needs this address, which is the one below its own. `files`: whether files may be sent to it."""
     trimmed = path.rstrip("/") or "/"
-    return trimmed in _EXACT or path.startswith(_UNDER)
+    return trimmed in _EXACT or path.startswith(_UNDER) or (files and trimmed in _FILES)
 
 
-def _length(scope: Scope) -> int:
+def is_still(path: str) -> bool:
+    """Whether there is the same for everybody at this address: scripts, styles, fonts."""
+    return path.startswith(_STILL) or path in ("/theme.css", "/gradio_api/theme.css", "/favicon.ico", "/manifest.json")
+
+
+def takes_files(path: str) -> bool:
+    """Whether files are sent to this address."""
+    return path.rstrip("/") == "/gradio_api/upload"
+
+
+def length(scope: Scope) -> int:
+    """Bytes that a request says its body has, 0 where it does not say."""
     given = dict(scope["headers"]).get(b"content-length", b"0")
     return int(given) if given.isdigit() else 0
 
 
-def _bounded(receive: Receive) -> Receive:
+def bounded(receive: Receive, most: int = MOST_BYTES) -> Receive:
     """A body sent without its length is counted as it comes, and cut off as a broken connection is."""
     seen = 0
 
@@ -79,20 +92,25 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if seen > MOST_BYTES else message
+        return {"type": "http.disconnect"} if seen > most else message
 
     return counted
 
 
-def _with_headers(send: Send) -> Send:
+def with_headers(send: Send, *more: tuple[bytes, bytes]) -> Send:
+    """The headers of every page on what is sent; `more` take the place of those of their name."""
+    named = {name for name, _ in more}
+    own = [*(each for each in HEADERS if each[0] not in named), *more]
+
     async def headed(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *HEADERS]
+            message["headers"] = [*message.get("headers", ()), *own]
         await send(message)
 
     return headed
 
 
-async def _refuse(send: Send, status: int) -> None:
+async def refuse(send: Send, status: int) -> None:
+    """An answer without a body."""
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0"), *HEADERS]})
     await send({"type": "http.response.body", "body": b""})

@@ -6,15 +6,29 @@ import re
 from collections.abc import Iterable, Mapping
 from html import escape
 
+from agent.messages import say
+from agent.types import Language
+
 # Control characters draw nothing and NUL breaks pages; lone surrogates cannot be sent as UTF-8 at all.
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_WEB = r"https?://[^\s<>\"'`（）()\[\]【】，。；！？、“”]+"
+# A bracket belongs to an address where it closes there too, as in a DOI: https://doi.org/10.1016/S0140-6736(74)91639-0.
+_WEB = r"https?://(?:[^\s<>\"'`（）()\[\]【】，。；！？、“”]|\([^\s<>\"'`()]*\))+"
 _INLINE = re.compile(rf"\*\*(?P<bold>[^*\n]+)\*\*|\[(?P<key>\d{{1,3}})\]|(?P<web>{_WEB})")
 
 
 def plain(text: str) -> str:
     """`text` escaped, without what cannot be shown; `\\r\\n` and `\\r` are line breaks."""
     return escape(_UNSHOWN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n")), quote=True)
+
+
+def said(language: Language, name: str, **fields: object) -> str:
+    """One of our messages, escaped."""
+    return plain(say(language, name, **fields))
+
+
+def lang(language: Language) -> str:
+    """The language as HTML names it."""
+    return "zh-Hans" if language == "zh" else "en"
 
 
 def web_address(url: str) -> str:

@@ -7,6 +7,7 @@ from datetime import date
 
 import click
 
+from agent.app.renewal import Renewal
 from agent.build import Agent, Progress, build_agent
 from agent.config import Settings
 from agent.messages import say
@@ -16,28 +17,29 @@ _LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 
 class Opening:
-    """The agent as it is being opened in the background, with every part used once, so that nobody waits for it.
+    """The agent as it is being opened in the background, with every part used once, so that nobody waits for it. What is added
+    to its index later is taken up.
 
     A failure to open is raised by `agent`.
     """
 
     def __init__(self, settings: Settings, *, progress: Progress | None = None) -> None:
         self._settings, self._progress = settings, progress
-        self._agent: Agent | None = None
+        self._renewal: Renewal | None = None
         self._fault: BaseException | None = None
         self._ready, self._loaded = threading.Event(), threading.Event()
         threading.Thread(target=self._open, name="open-agent", daemon=True).start()
 
     def agent(self) -> Agent:
-        """The agent, waiting until it is open."""
+        """The agent with the newest index, waiting until it is open."""
         self._ready.wait()
-        if self._agent is None:
+        if self._renewal is None:
             raise self._fault or RuntimeError("The agent did not open")
-        return self._agent
+        return self._renewal.agent()
 
     def is_open(self) -> bool:
         """Whether the agent is open."""
-        return self._agent is not None
+        return self._renewal is not None
 
     def load(self) -> None:
         """Start reading the model's weights, where the engine can; returns at once."""
@@ -49,14 +51,14 @@ class Opening:
 
     def close(self) -> None:
         """Free the weights."""
-        if self._agent is not None:
-            self._agent.close()
+        if self._renewal is not None:
+            self._renewal.agent().close()
 
     def _open(self) -> None:
         try:
             agent = build_agent(self._settings, progress=self._progress)
             warm_up(agent)
-            self._agent = agent
+            self._renewal = Renewal(agent)
         except BaseException as fault:
             self._fault = fault
         finally:

@@ -1,16 +1,21 @@
 """The page. Gradio is imported by the functions that use it: it takes seconds."""
 
 # No `from __future__ import annotations`: Gradio reads the real annotation `gr.Request` of a local function.
-import base64
-import json
-import logging
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from agent.accounts.types import VISITOR
 from agent.app import view
-from agent.app.desk import Conversation, Desk, failed
+from agent.app.desk import Desk
 from agent.app.guard import Guard
+from agent.app.handlers import Handlers, Shown, read_json
+from agent.app.mounting import mount_blocks
+from agent.app.patient.acts import Acts, Asker
+from agent.app.patient.consent import read_form
+from agent.app.patient.leaving import add_leaving
+from agent.app.patient.screen import bar_html
+from agent.app.staff.who import who_of
 from agent.build import Agent
 from agent.config import Settings
 from agent.messages import say
@@ -21,34 +26,37 @@ if TYPE_CHECKING:
     import gradio as gr
     from fastapi import FastAPI
 
-log = logging.getLogger("anamnesis.app")
-
 _LANGUAGES: tuple[tuple[str, Language], ...] = (("English", "en"), ("中文", "zh"))
 _EXAMPLES = ("example_1", "example_2", "example_3")
 
 
 def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: Desk | None = None) -> "gr.Blocks":
-    """The page. `agent_opener` gives the agent and is first called when somebody asks something."""
+    """The page. `agent_opener` gives the agent and is first called when somebody agrees to ask something."""
     import gradio as gr
 
     desk = desk or Desk(agent_opener)
+    acts = Acts(desk, settings)
+    does = Handlers(desk, acts, settings)
     start: Language = "en"
+    first = Asker(VISITOR, "", start, _known(settings.country))
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
     demo: gr.Blocks
     with gr.Blocks(analytics_enabled=False, title=say(start, "app_title"), fill_width=False) as demo:
         token = gr.Textbox(visible="hidden", label="", elem_id="token")
-        # Filled and pressed by the fields and buttons of a turn (chat.js); nobody sees them.
+        # Filled and pressed by the fields and buttons that we draw (chat.js); nobody sees them.
         typed = gr.Textbox(visible="hidden", label="", elem_id="typed")
         sheet = gr.Textbox(visible="hidden", label="", elem_id="sheet")
         again = gr.Button("", visible="hidden", elem_id="look-again")
+        retry = gr.Button("", visible="hidden", elem_id="ask-again")
         make = gr.Button("", visible="hidden", elem_id="make-paper")
+        press = gr.Button("", visible="hidden", elem_id="act")
+        bar = gr.HTML(bar_html(start, settings), elem_id="bar")
         with gr.Row(elem_id="head"):
             heading = gr.HTML(view.heading_html(start), elem_id="heading")
             language = gr.Radio(
                 list(_LANGUAGES), value=start, label=say(start, "language_label"), elem_id="language", scale=0
             )
-        notice = gr.HTML(view.notice_html(start), elem_id="notice")
         with gr.Row(elem_id="about"):
             with gr.Column(min_width=200):
                 place = gr.HTML(
@@ -59,104 +67,90 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
             audience = gr.Radio(
                 _audiences(start), value=settings.audience, label=say(start, "audience_label"), elem_id="audience"
             )
-        past = gr.HTML(elem_id="past")
-        now = gr.HTML(
-            elem_id="now",
-            html_template='<div role="log" aria-live="polite" aria-label="${name}">${value}</div>',
-            name=say(start, "conversation_label"),
-        )
-        with gr.Column(elem_id="examples") as examples:
-            for_example = gr.HTML(f"<p>{say(start, 'examples_label')}</p>")
-            chips = [gr.Button(say(start, name), size="sm", elem_classes="chip") for name in _EXAMPLES]
-        with gr.Column(elem_id="composer"):
-            with gr.Row(elem_id="writing"):
-                box = gr.Textbox(
-                    label=say(start, "input_label"), placeholder=say(start, "input_placeholder"), lines=1, max_lines=8,
-                    elem_id="message", scale=1,
-                )  # fmt: skip
-                send = gr.Button(say(start, "send"), variant="primary", elem_id="send", scale=0, min_width=80)
-                stop = gr.Button(say(start, "stop"), interactive=False, elem_id="stop", scale=0, min_width=80)
-            with gr.Row(elem_id="below"):
-                reminder = gr.HTML(view.reminder_html(start), elem_id="reminder")
-                new = gr.Button(say(start, "new_chat"), elem_id="new", size="sm", scale=0, min_width=80)
+        data = gr.HTML(elem_id="data")
+        consent = gr.HTML(acts.consent(first, ask=True), elem_id="consent")
+        # Out of sight as long as something is to be agreed to (chat.css); the server takes no message before.
+        with gr.Column(elem_id="chat"):
+            mode = gr.HTML(elem_id="mode")
+            past = gr.HTML(elem_id="past")
+            now = gr.HTML(
+                elem_id="now",
+                html_template='<div role="log" aria-live="polite" aria-label="${name}">${value}</div>',
+                name=say(start, "conversation_label"),
+            )
+            with gr.Column(elem_id="examples") as examples:
+                for_example = gr.HTML(f"<p>{say(start, 'examples_label')}</p>")
+                chips = [gr.Button(say(start, name), size="sm", elem_classes="chip") for name in _EXAMPLES]
+            with gr.Column(elem_id="composer"):
+                with gr.Row(elem_id="writing"):
+                    box = gr.Textbox(
+                        label=say(start, "input_label"), placeholder=say(start, "input_placeholder"), lines=1, max_lines=8,
+                        elem_id="message", scale=1,
+                    )  # fmt: skip
+                    send = gr.Button(say(start, "send"), variant="primary", elem_id="send", scale=0, min_width=80)
+                    stop = gr.Button(say(start, "stop"), interactive=False, elem_id="stop", scale=0, min_width=80)
+                with gr.Row(elem_id="below"):
+                    reminder = gr.HTML(view.reminder_html(start), elem_id="reminder")
+                    new = gr.Button(say(start, "new_chat"), elem_id="new", size="sm", scale=0, min_width=80)
+        plain = {
+            "past": past, "now": now, "box": box, "token": token, "consent": consent, "data": data, "mode": mode, "sheet": sheet,
+        }  # fmt: skip
+
+        def drawn(shown: Shown) -> dict[Any, Any]:
+            made: dict[Any, Any] = {plain[name]: value for name, value in shown.items() if name in plain}
+            if "examples" in shown:
+                made[examples] = gr.Column(visible=shown["examples"])
+            if "busy" in shown:
+                made |= {send: gr.Button(interactive=not shown["busy"]), stop: gr.Button(interactive=shown["busy"])}
+            return made
+
+        def asker(held: str, spoken: Language, country: str, request: gr.Request) -> Asker:
+            who = who_of(request, desk.db)
+            known: Language = spoken if spoken in ("en", "zh") else start
+            return Asker(who, str(held or ""), known, _known(country), str(request.session_hash or ""))
 
         def ask(
-            message: str, held_token: str, spoken: Language, country: str, who: Audience, request: gr.Request
+            message: str, held: str, spoken: Language, country: str, whom: Audience, request: gr.Request
         ) -> Iterator[dict[Any, Any]]:
-            spoken = spoken if spoken in ("en", "zh") else start
-            try:
-                yield from answer(message, held_token, spoken, _known(country), who, str(request.session_hash or ""))
-            except Exception as fault:
-                bare = view.Turn(0, "", spoken)
-                yield {
-                    now: view.turn_html(failed(bare, fault, country=_known(country) or settings.country)),
-                    send: gr.Button(interactive=True), stop: gr.Button(interactive=False),
-                }  # fmt: skip
-
-        def answer(
-            message: str, held_token: str, spoken: Language, country: str, who: Audience, session: str
-        ) -> Iterator[dict[Any, Any]]:
-            held, before = _conversation(desk, held_token, session=session, spoken=spoken)
-            earlier, began = held.turns, False
-            turns = desk.answer(
-                held, str(message or ""), language=spoken, country=country, before=before,
-                audience="clinician" if who == "clinician" else "patient",
-            )  # fmt: skip
-            for turn in turns:
-                shown: dict[Any, Any] = {now: view.turn_html(turn)}
-                if not began and not turn.over:
-                    shown |= {
-                        past: view.turns_html(earlier), box: "", token: held.token, examples: gr.Column(visible=False),
-                        send: gr.Button(interactive=False), stop: gr.Button(interactive=True),
-                    }  # fmt: skip
-                    began = True
-                if began and turn.over:
-                    shown |= {send: gr.Button(interactive=True), stop: gr.Button(interactive=False)}
-                yield shown
+            yield from map(drawn, does.ask(str(message or ""), asker(held, spoken, country, request), _whom(whom)))
 
         def correct(
-            given: str, held_token: str, spoken: Language, country: str, who: Audience, request: gr.Request
+            given: str, held: str, spoken: Language, country: str, whom: Audience, request: gr.Request
         ) -> Iterator[dict[Any, Any]]:
-            try:
-                said = desk.corrected(held_token, _fields(given))
-                again_shown = view.turn_html(said) if isinstance(said, view.Turn) else ""
-            except Exception as fault:
-                bare = view.Turn(0, "", spoken if spoken in ("en", "zh") else start)
-                yield {now: view.turn_html(failed(bare, fault, country=_known(country) or settings.country))}
-                return
-            if isinstance(said, view.Turn):
-                yield {now: again_shown}
-                return
-            for shown in ask(said or "", held_token, spoken, country, who, request):
-                # What stands in the message box was not sent, and stays.
-                yield {part: value for part, value in shown.items() if part is not box}
+            yield from map(drawn, does.correct(given, asker(held, spoken, country, request), _whom(whom)))
 
-        def write_down(form: str, held_token: str, spoken: Language) -> str:
-            spoken = spoken if spoken in ("en", "zh") else start
-            try:
-                name, kind, data = desk.paper(held_token, str(form))
-            except Exception as fault:
-                log.error("A page failed: %s", type(fault).__name__)
-                return json.dumps({"hint": say(spoken, "paper_failed")})
-            sent = {"name": name, "type": kind, "data": base64.b64encode(data).decode()}
-            return json.dumps(sent | {"hint": say(spoken, "paper_saved")})
+        def once_more(
+            held: str, spoken: Language, country: str, whom: Audience, request: gr.Request
+        ) -> Iterator[dict[Any, Any]]:
+            yield from map(drawn, does.retry(asker(held, spoken, country, request), _whom(whom)))
 
-        def begin_anew(held_token: str) -> dict[Any, Any]:
-            desk.forget(held_token)
+        def write_down(form: str, held: str, spoken: Language, country: str, request: gr.Request) -> str:
+            return does.write_down(str(form), asker(held, spoken, country, request))
+
+        def act(given: str, held: str, spoken: Language, country: str, request: gr.Request) -> dict[Any, Any]:
+            return drawn(does.act(given, asker(held, spoken, country, request)))
+
+        def begin_anew(held: str, spoken: Language, country: str, request: gr.Request) -> dict[Any, Any]:
+            return drawn(does.begin_anew(asker(held, spoken, country, request)))
+
+        def show_place(country: str, spoken: Language, held: str, draft: str, request: gr.Request) -> dict[Any, Any]:
+            who = asker(held, spoken, country, request)
+            shown = {"consent": acts.consent(who, form=_form(draft))}
+            return drawn(shown | does.moved(who)) | {here: view.place_html(who.country, who.language)}
+
+        def speak(spoken: Language, country: str, held: str, draft: str, request: gr.Request) -> dict[Any, Any]:
+            who = asker(held, spoken, country, request)
+            spoken, country = who.language, who.country
             return {
-                past: "", now: "", token: "", box: "", examples: gr.Column(visible=True),
-                send: gr.Button(interactive=True), stop: gr.Button(interactive=False),
-            }  # fmt: skip
-
-        def speak(spoken: Language, country: str) -> dict[Any, Any]:
-            spoken = spoken if spoken in ("en", "zh") else start
-            return {
+                bar: bar_html(spoken, settings),
                 heading: view.heading_html(spoken),
-                language: gr.Radio(label=say(spoken, "language_label")),
-                notice: view.notice_html(spoken),
-                place: gr.HTML(words=say(spoken, "place_label"), options=view.places_html(_known(country), spoken)),
+                language: gr.Radio(value=spoken, label=say(spoken, "language_label")),
+                place: gr.HTML(country, words=say(spoken, "place_label"), options=view.places_html(country, spoken)),
                 audience: gr.Radio(_audiences(spoken), label=say(spoken, "audience_label")),
-                here: view.place_html(_known(country), spoken),
+                here: view.place_html(country, spoken),
+                data: "",
+                consent: acts.consent(who, form=_form(draft)),
+                mode: acts.mode(who),
                 now: gr.HTML(name=say(spoken, "conversation_label")),
                 for_example: f"<p>{say(spoken, 'examples_label')}</p>",
                 box: gr.Textbox(label=say(spoken, "input_label"), placeholder=say(spoken, "input_placeholder")),
@@ -168,110 +162,96 @@ def build_app(agent_opener: Callable[[], Agent], settings: Settings, *, desk: De
             }
 
         def gone(request: gr.Request) -> None:
-            desk.close_session(str(request.session_hash or ""))
-
-        def show_place(country: str, spoken: Language, held_token: str) -> dict[Any, Any]:
-            country = _known(country)
-            changed = desk.moved(held_token, country) if held_token else None
-            shown: dict[Any, Any] = {here: view.place_html(country, spoken if spoken in ("en", "zh") else start)}
-            return shown if changed is None else shown | {now: view.turn_html(changed)}
+            desk.open.close_session(str(request.session_hash or ""))
 
         about = [token, language, place, audience]
-        outputs = [past, now, box, token, examples, send, stop]
+        whoever = [token, language, place]
+        outputs = [*plain.values(), examples, send, stop]
+        texts = [bar, heading, language, place, audience, here, data, consent, mode, now, for_example, box, send, stop, new,
+                 reminder, *chips]  # fmt: skip
         gr.on([send.click, box.submit], ask, [box, *about], outputs, js=_SENT, **quiet)
         for chip in chips:
             chip.click(ask, [chip, *about], outputs, js=_SENT, **quiet)
         again.click(correct, [typed, *about], outputs, js=_AGAIN, **quiet)
-        written = make.click(write_down, [typed, token, language], sheet, js=_FORM, **quiet)
-        written.then(None, sheet, None, js=_SAVE).then(lambda: "", None, sheet, **quiet)
+        retry.click(once_more, about, outputs, js=_SENT, **quiet)
+        written = make.click(write_down, [typed, *whoever], sheet, js=_FORM, **quiet)
+        pressed = press.click(act, [typed, *whoever], outputs, js=_ACT, **quiet)
+        for done in (written, pressed):
+            done.then(None, sheet, None, js=_SAVE).then(lambda: "", None, sheet, **quiet)
         stop.click(desk.stop, [token], None, **quiet)
-        new.click(begin_anew, [token], outputs, **quiet).then(None, js=_FOCUS)
-        language.change(
-            speak, [language, place],
-            [heading, language, notice, place, audience, here, now, for_example, box, send, stop, new, reminder, *chips],
-            js=_SPEAK, **quiet,
-        ).then(None, js=_NAME)  # fmt: skip
-        place.input(show_place, [place, language, token], [here, now], **quiet)
-        demo.load(None, None, language, js=_FIRST_LANGUAGE)
+        new.click(begin_anew, whoever, outputs, **quiet).then(None, js=_FOCUS)
+        language.input(speak, [language, place, token, typed], texts, js=_SPEAK, **quiet).then(None, js=_NAME)
+        place.input(show_place, [place, language, token, typed], [here, *plain.values()], js=_PLACED, **quiet)
+        demo.load(speak, [language, place, token, typed], texts, js=_ARRIVE, **quiet).then(None, js=_NAME)
         demo.unload(gone)
 
     # Gradio keeps what was typed and shown of each page, far longer than we do.
-    desk.forgotten = lambda session: demo.state_holder.session_data.pop(session, None)
+    desk.open.forgotten = lambda session: demo.state_holder.session_data.pop(session, None)
     demo.queue(default_concurrency_limit=None, max_size=128, api_open=False)
+    setattr(demo, _DESK, desk)
     return demo
 
 
 def mount(app: "FastAPI", demo: "gr.Blocks", *, app_kwargs: dict[str, Any] | None = None) -> None:
-    """Put the page at the root of an application, behind its guard; `app_kwargs` go to Gradio's own application."""
-    import gradio as gr
+    """Put the page at the root of an application, behind its guard; `app_kwargs` go to Gradio's own application.
+
+    Its turns are run, and what is kept of them is kept, as the application's services do it.
+    """
     from starlette.middleware import Middleware
 
-    system = [gr.themes.Font(name) for name in ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans",
-              "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif")]  # fmt: skip
-    theme = gr.themes.Base(
-        primary_hue="teal", neutral_hue="slate", text_size=gr.themes.sizes.text_lg, font=system,
-        font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
-    )  # fmt: skip
-    own = files("agent.app")
-    # What `launch` takes and `mount_gradio_app` does not.
-    demo.state_session_capacity = 1000
-    demo.max_threads = demo._queue.max_thread_count = 128
-    # A mounted page is not told that it runs, and would send no sign of life to a browser that waits.
-    demo.is_running = True
-    gr.mount_gradio_app(
+    desk: Desk = getattr(demo, _DESK)
+    setattr(app.state, _DESK, desk)
+    desk.move_in(app.state.services.db, app.state.services.turns)
+    add_leaving(app, desk)
+
+    def read(name: str) -> str:
+        return files("agent.app").joinpath(name).read_text(encoding="utf-8")
+
+    mount_blocks(
         app,
         demo,
-        path="/",
-        show_error=False,
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        mcp_server=False,
-        ssr_mode=False,
-        pwa=False,
-        max_file_size=1,
-        theme=theme,
-        css=own.joinpath("chat.css").read_text(encoding="utf-8"),
-        head=f"<script>{own.joinpath('chat.js').read_text(encoding='utf-8')}</script>",
-        app_kwargs={"middleware": [Middleware(Guard)], "docs_url": None, "redoc_url": None, "openapi_url": None}
-        | (app_kwargs or {}),
+        "/",
+        css=read("chat.css"),
+        head=f"<script>{read('chat.js')}</script><style>{read('media.css')}</style>",
+        app_kwargs={"middleware": [Middleware(Guard)]} | (app_kwargs or {}),
     )
 
 
+def desk_of(app: "FastAPI") -> Desk:
+    """The desk behind the page of an application."""
+    found: Desk = getattr(app.state, _DESK)
+    return found
+
+
+_DESK = "anamnesis_desk"
 # The browser's own list: it works by keyboard, on a phone and with a screen reader, as Gradio's does not.
 _PLACE = '<label><span>${words}</span><select autocomplete="off">${options}</select></label>'
 _PLACE_CHOSEN = """
 const list = element.querySelector("select");
-list.addEventListener("change", () => { props.value = list.value; trigger("input"); });
+element.addEventListener("change", (event) => {
+  if (event.target.tagName !== "SELECT") return;
+  props.value = event.target.value; anamnesis.keep({ place: props.value }); trigger("input");
+});
 """
 _SENT = "(...given) => { anamnesis.sent(); return given; }"
 _AGAIN = "(...given) => { given[0] = anamnesis.typed(); anamnesis.sent(); return given; }"
 _FORM = "(...given) => { given[0] = anamnesis.form; return given; }"
+_ACT = "(...given) => { given[0] = anamnesis.pressed; return given; }"
 _SAVE = "(sheet) => { anamnesis.save(sheet); }"
-_SPEAK = "(...given) => { anamnesis.speak(given[0]); return given; }"
+_SPEAK = "(...given) => { anamnesis.speak(given[0]); given[3] = anamnesis.ticks(); return given; }"
+_PLACED = "(...given) => { given[3] = anamnesis.ticks(); return given; }"
 _NAME = "() => anamnesis.name()"
 _FOCUS = "() => anamnesis.focus()"
-_FIRST_LANGUAGE = "() => { anamnesis.name(); return anamnesis.language(); }"
+_ARRIVE = "(...given) => anamnesis.arrive(given)"
 
 
-def _conversation(desk: Desk, token: str, *, session: str, spoken: Language) -> tuple[Conversation, str]:
-    """The page's conversation, and what to tell it first where it was forgotten."""
-    held = desk.find(token) if token else None
-    if held is not None:
-        held.session = session
-        return held, ""
-    return desk.begin(session=session), say(spoken, "app_forgotten") if token else ""
+def _form(draft: object) -> Any:
+    """The ticks of the consent screen, so that another language or place keeps them."""
+    return read_form(read_json(draft))
 
 
-def _fields(given: object) -> dict[str, str]:
-    """What was typed into the rows, by the row's id; nothing where it is no such JSON."""
-    try:
-        fields = json.loads(str(given or ""))
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(fields, dict):
-        return {}
-    return {name: value for name, value in fields.items() if isinstance(value, str)}
+def _whom(whom: object) -> Audience:
+    return "clinician" if whom == "clinician" else "patient"
 
 
 def _audiences(language: Language) -> list[tuple[str, str]]:

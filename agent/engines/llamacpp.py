@@ -104,6 +104,11 @@ class LlamaCpp:
         else:
             threading.Thread(target=self._load_quietly, name="load-weights", daemon=True).start()
 
+    @property
+    def loaded(self) -> bool:
+        """Whether the weights are in memory."""
+        return self._child is not None
+
     def render(self, messages: tuple[dict[str, str], ...]) -> str:
         """The prompt as the template inside the GGUF file writes it."""
         prompt: str = self._post("/apply-template", {"messages": list(clean(messages))})["prompt"]

@@ -82,6 +82,11 @@ class Transformers:
         else:
             threading.Thread(target=self._load_quietly, name="load-weights", daemon=True).start()
 
+    @property
+    def loaded(self) -> bool:
+        """Whether the weights are in memory."""
+        return self._loaded is not None
+
     def render(self, messages: tuple[dict[str, str], ...]) -> str:
         """The prompt as the model's own chat template writes it."""
         tokenizer = self._ready().tokenizer

@@ -1,4 +1,4 @@
-"""Every string shown to a person; no other module holds one. `en.toml` and `zh.toml`, and `AREA.en.toml` beside them for a page's own."""
+"""Every string shown to a person; no other module holds one. `en.toml` and `zh.toml`, and a page's own in `AREA.en.toml`."""
 
 from __future__ import annotations
 

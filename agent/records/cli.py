@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -111,6 +112,15 @@ def erasures() -> None:
 
     for row in listed(_open()):
         _emit(row)
+
+
+@db.command()
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The JSON lines to write.")
+def corrections(out: Path) -> None:
+    """Write answers that clinicians put right, of people who agree to it, for `finetune collect` and as cases."""
+    from agent.records.corrections import write_corrections
+
+    _emit({"written": write_corrections(_open(), out), "to": str(out)})
 
 
 @db.command("replay-erasures")

@@ -87,7 +87,8 @@ def withdraw_consent(db: Database, who: Who, kind: str, *, conversation: str = "
         if ended and erases:
             ids = [subject]
             if who.account:
-                mine = text("SELECT id FROM conversations WHERE account = :a ORDER BY id")
+                mine = text("SELECT id FROM conversations WHERE account = :a "
+                            "UNION SELECT conversation FROM held WHERE account = :a ORDER BY 1")  # fmt: skip
                 ids = list(connection.execute(mine, {"a": who.account}).scalars())
             erase_in(db, connection, ids, reason="withdrawn")
     if ended and erases:
@@ -120,6 +121,22 @@ def stands(db: Database, who: Who, kind: str, *, conversation: str = "") -> bool
         each.kind == kind and not each.withdrawn and each.version == version
         for each in consents_of(db, who, conversation=conversation)
     )
+
+
+def sweep_in(connection: Connection, cut: str) -> int:
+    """Delete consents given or withdrawn before `cut` that are of no account, kept conversation or waiting answer; how many.
+
+    A visitor may agree and never ask: no conversation's end reaches that.
+    """
+    from sqlalchemy import text
+
+    return connection.execute(
+        text("DELETE FROM consents WHERE COALESCE(withdrawn, given) < :cut "
+             "AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = consents.subject) "
+             "AND NOT EXISTS (SELECT 1 FROM conversations c WHERE c.id = consents.subject) "
+             "AND NOT EXISTS (SELECT 1 FROM held h WHERE h.conversation = consents.subject)"),
+        {"cut": cut},
+    ).rowcount  # fmt: skip
 
 
 def _subject(db: Database, who: Who, conversation: str) -> str:

@@ -10,10 +10,12 @@ from agent.accounts.types import Who
 from agent.database import Database
 from agent.records.codec import decode, encode
 from agent.records.erasure import erase_in, scrubbed
+from agent.records.interim import taken_up
 from agent.records.keeping import decide
 from agent.records.types import MODES, Keeping, Kept, KeptTurn, Mode
 from agent.types import Answer, ConversationState, SafeText
 from knowledge.errors import InputError
+from knowledge.places import duties
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -169,6 +171,48 @@ def needed_turn(connection: Connection, conversation: str, number: int) -> str:
     if level is None:
         raise InputError(f"No turn {number} of that conversation is kept", remedy="It may have been erased")
     return str(level)
+
+
+def replace_answer_in(db: Database, connection: Connection, id_: str, number: int, answer: Answer) -> None:
+    """Put another answer in the place of one that is kept, in its turn and in the conversation's state, within a transaction."""
+    from sqlalchemy import text
+
+    known = {"c": id_, "n": number}
+    row = connection.execute(
+        text("SELECT t.body, c.state FROM turns t JOIN conversations c ON c.id = t.conversation "
+             "WHERE t.conversation = :c AND t.number = :n"), known,
+    ).first()  # fmt: skip
+    if row is None:
+        raise InputError(f"No turn {number} of that conversation is kept", remedy="It may have been erased")
+    body = decode(_Body, db.vault.read(connection, id_, row.body, place=f"turn:{number}"))
+    state = decode(ConversationState, db.vault.read(connection, id_, row.state, place="state"))
+    state = taken_up(state, body.answer, answer)
+    connection.execute(
+        text("UPDATE turns SET kind = :kind, level = :level, body = :body WHERE conversation = :c AND number = :n"),
+        {**known, "kind": answer.kind, "level": answer.level,
+         "body": db.vault.seal(connection, id_, encode(_Body(body.said, answer)), place=f"turn:{number}")},
+    )  # fmt: skip
+    connection.execute(
+        text("UPDATE conversations SET state = :s WHERE id = :c"),
+        {"c": id_, "s": db.vault.seal(connection, id_, encode(state), place="state")},
+    )
+
+
+def may_read_in(connection: Connection, id_: str, account: str = "") -> bool:
+    """Whether a clinician may read the words of a conversation: a clinic's record, or its person agrees, in the words of now.
+
+    `account`: whose it is, for one of which nothing is kept.
+    """
+    from sqlalchemy import text
+
+    row = _row(connection, id_)
+    if row is not None and row.mode == "clinic":
+        return True
+    given = connection.execute(
+        text("SELECT 1 FROM consents WHERE subject IN (:c, :a) AND kind = 'review' AND version = :v AND withdrawn IS NULL"),
+        {"c": id_, "a": (row.account if row is not None else account) or id_, "v": duties.consent_version()},
+    ).first()  # fmt: skip
+    return given is not None
 
 
 def _turn(db: Database, connection: Connection, id_: str, row: Any) -> KeptTurn:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 LIST = "erasures.jsonl"
-_SEALED_ROWS = ("reviews", "feedback", "turns")
+_SEALED_ROWS = ("held", "reviews", "feedback", "turns")
 _EXPECTED = (
     '{"what": "conversation" or "account", "subject": "its id"} on each line, as `anamnesis db erasures` prints them'
 )
@@ -105,6 +105,9 @@ def erase_in(db: Database, connection: Connection, ids: Sequence[str], *, reason
     for id_ in ids:
         # Without its key nothing sealed opens again, wherever a copy of it lies; then the rows.
         _delete(connection, "conversation_keys", "conversation", id_)
+        # An answer that waits for a clinician is sealed under a key of its own.
+        for held in _held(connection, id_):
+            _delete(connection, "conversation_keys", "conversation", f"held:{held}")
         for table in _SEALED_ROWS:
             _delete(connection, table, "conversation", id_)
         conversations += _delete(connection, "conversations", "id", id_)
@@ -215,6 +218,7 @@ def _holds(connection: Connection, what: str, subject: str) -> bool:
             "SELECT 1 FROM conversation_keys WHERE conversation = :s",
             "SELECT 1 FROM audit WHERE conversation = :s AND payload IS NOT NULL",
             "SELECT 1 FROM reviews WHERE conversation = :s",
+            "SELECT 1 FROM held WHERE conversation = :s",
             "SELECT 1 FROM consents WHERE subject = :s",
         )
     )
@@ -231,17 +235,27 @@ def _known(connection: Connection, id_: str) -> bool:
 def _of(connection: Connection, account: str) -> list[str]:
     from sqlalchemy import text
 
+    # Of a conversation that is not kept, an answer that waits for a clinician is the account's all the same.
     return list(
         connection.execute(
-            text("SELECT id FROM conversations WHERE account = :a ORDER BY id"), {"a": account}
+            text("SELECT id FROM conversations WHERE account = :a "
+                 "UNION SELECT conversation FROM held WHERE account = :a ORDER BY 1"),
+            {"a": account},
         ).scalars()
-    )
+    )  # fmt: skip
+
+
+def _held(connection: Connection, id_: str) -> list[str]:
+    from sqlalchemy import text
+
+    return list(connection.execute(text("SELECT id FROM held WHERE conversation = :c"), {"c": id_}).scalars())
 
 
 def _nobodys(connection: Connection, ids: Sequence[str]) -> list[str]:
     from sqlalchemy import text
 
-    query = text("SELECT 1 FROM conversations WHERE id = :c AND account IS NOT NULL")
+    query = text("SELECT 1 FROM conversations WHERE id = :c AND account IS NOT NULL "
+                 "UNION SELECT 1 FROM held WHERE conversation = :c AND account IS NOT NULL")  # fmt: skip
     return [id_ for id_ in ids if connection.execute(query, {"c": id_}).first() is None]
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from agent.accounts.permissions import require
+from agent.accounts.permissions import deny, require
 from agent.accounts.types import Who
 from agent.database import Database
-from agent.records.conversations import needed_turn, open_conversation
+from agent.records.conversations import may_read_in, needed_turn, open_conversation, read_turns
 from agent.records.review import enqueue_in
 from agent.types import SafeText
 from knowledge.errors import InputError
 
 _MOST = 4000
 """Characters of a reason."""
+Thumb = Literal[1, -1]
 
 
 def give_feedback(
-    db: Database, who: Who, conversation: str, turn: int, thumb: Literal[1, -1], *, reason: SafeText | None = None
+    db: Database, who: Who, conversation: str, turn: int, thumb: Thumb, *, reason: SafeText | None = None
 ) -> None:
     """Say of a turn of one's own whether it helped; said again, the later word stands.
 
@@ -29,8 +31,7 @@ def give_feedback(
     from sqlalchemy import text
 
     require(db, who, "give_feedback", about=conversation)
-    if thumb not in (1, -1):
-        raise InputError("That is no thumb", expected="1 (it helped) or -1")
+    _check(thumb)
     if reason is not None and len(reason.text) > _MOST:
         raise InputError("The reason is too long", expected=f"at most {_MOST} characters")
     open_conversation(db, who, conversation)
@@ -45,4 +46,32 @@ def give_feedback(
             {"c": conversation, "t": turn, "thumb": thumb, "r": words, "at": db.now()},
         )  # fmt: skip
         if thumb < 0:
-            enqueue_in(db, connection, conversation, turn, ["thumbed_down"], level=level, rules=())
+            answer = next(each.answer for each in read_turns(db, connection, conversation) if each.number == turn)
+            # Without their consent the words are not shown to a clinician, only that the thumb was down.
+            shown = turn if may_read_in(connection, conversation) else 0
+            enqueue_in(db, connection, conversation, shown, ["thumbed_down"], level=level, rules=answer.rules,
+                       language=answer.language)  # fmt: skip
+
+
+def note_thumb(
+    db: Database, who: Who, conversation: str, thumb: Thumb, *, level: str, rules: Sequence[str], language: str = ""
+) -> None:
+    """The same of a conversation of which nothing is kept: of a thumb down the queue shows level, rules and time, and nothing else.
+
+    Raises:
+        AccessError: who may not, or the conversation is not theirs; recorded.
+        InputError: no such thumb.
+        StoreError: it was not written.
+    """
+    require(db, who, "give_feedback", about=conversation)
+    _check(thumb)
+    if not who.account and conversation not in who.holds:
+        deny(db, who, "give_feedback", about=conversation)
+    if thumb < 0:
+        with db.writing() as connection:
+            enqueue_in(db, connection, conversation, 0, ["thumbed_down"], level=level, rules=rules, language=language)
+
+
+def _check(thumb: int) -> None:
+    if thumb not in (1, -1):
+        raise InputError("That is no thumb", expected="1 (it helped) or -1")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.audit import AuditLog, Entry
+from agent.policy import crisis_worded
 from agent.records.types import MODES, Keeping, Mode
 from agent.types import Answer, ConversationState
 from agent.vault import Vault
@@ -49,9 +50,27 @@ class Policy:
 
 def decide(mode: Mode, state: ConversationState, answer: Answer) -> Keeping:
     """What is kept of a conversation after this answer: all that was said in it counts, so that nothing is kept from then on."""
-    kinds = {answer.kind, *(message.kind for message in state.messages if message.kind)}
-    rule = _first(mode, kinds, answer.rules)
+    kinds, rules = _said(state)
+    rule = _first(mode, kinds | {answer.kind}, rules | set(answer.rules))
     return Keeping(history=rule is None, rule=rule.id if rule else "")
+
+
+def logged(mode: Mode, state: ConversationState) -> Mode:
+    """The mode in which the next turn is written to the audit log: "private" where what was said before lets nothing be kept."""
+    return "private" if _first(mode, *_said(state)) is not None else mode
+
+
+def _said(state: ConversationState) -> tuple[set[str], set[str]]:
+    """The kinds of the answers in a conversation, and the rules by which its person's words were a crisis.
+
+    Told elsewhere, a crisis has no answer of ours that says so. Words that nothing has read for it (of a turn that broke, or kept
+    by an older program) are read here, by the rules alone.
+    """
+    kinds = {message.kind for message in state.messages if message.kind}
+    told = [message for message in state.messages if message.role == "user"]
+    found = (each.crisis if each.crisis is not None else crisis_worded(each.text, state.audience) for each in told)
+    rules = {rule for rule in found if rule}
+    return kinds | ({"crisis"} if rules else set()), rules
 
 
 def why(rule: str, language: str) -> str:

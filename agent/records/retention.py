@@ -10,7 +10,9 @@ from pathlib import Path
 
 from agent.accounts import sessions, throttle
 from agent.database import Database, stamp
+from agent.records.consent import sweep_in
 from agent.records.erasure import erase_in, scrubbed
+from agent.records.release import sweep
 from agent.records.types import MODES
 from knowledge.errors import ConfigError, InputError
 from knowledge.places import duties, place
@@ -26,12 +28,13 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge ended: conversations, audit records blanked, sessions, counters of tries."""
+    """What a purge ended: conversations, audit records blanked, sessions, counters of tries, consents that are nobody's."""
 
     conversations: int
     records: int
     sessions: int
     tries: int
+    consents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def purge(db: Database, now: datetime, *, retention: Retention | None = None) ->
     """Erase what is past its time at `now`, in batches: stopped, it goes on where it was.
 
     A conversation of which only audit records are kept goes as an anonymous one of no known place does: its words are blanked,
-    and number, time, kind and hash stay in the chain for good.
+    and number, time, kind and hash stay in the chain for good. Consents of visitors of whom nothing is kept go after the same time.
 
     Raises:
         InputError: `now` has no zone.
@@ -89,6 +92,7 @@ def purge(db: Database, now: datetime, *, retention: Retention | None = None) ->
     if now.tzinfo is None:
         raise InputError("The time has no zone", expected="an aware datetime, such as datetime.now(UTC)")
     rules = retention if retention is not None else load_retention(db.home)
+    sweep(db)
     conversations = records = 0
     past = _past(db, now, rules)
     for at in range(0, len(past), _AT_ONCE):
@@ -97,8 +101,14 @@ def purge(db: Database, now: datetime, *, retention: Retention | None = None) ->
         conversations, records = conversations + done.conversations, records + done.records
     with db.writing(keys=False) as connection:
         ended = sessions.sweep_in(connection, now), throttle.sweep_in(connection, now)
+        consents = sweep_in(connection, _cut(now, rules.of("anonymous", "")))
     scrubbed(db)
-    return Purged(conversations, records, *ended)
+    return Purged(conversations, records, *ended, consents)
+
+
+def due(db: Database, now: datetime, *, retention: Retention | None = None) -> int:
+    """How many conversations a purge at `now` would end. Raises as `purge`."""
+    return len(_past(db, now, retention if retention is not None else load_retention(db.home)))
 
 
 def _past(db: Database, now: datetime, rules: Retention) -> list[str]:

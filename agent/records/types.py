@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from agent.types import Answer
+from agent.types import Answer, Citation, Message
 
 Mode: TypeAlias = Literal["private", "anonymous", "account", "clinic"]
 """How a conversation is kept: not at all; without an account; as an account's own; as a clinic's record."""
 MODES: tuple[Mode, ...] = ("private", "anonymous", "account", "clinic")
 Status: TypeAlias = Literal["waiting", "approved", "corrected"]
-Reason: TypeAlias = Literal["emergency", "crisis", "low_support", "thumbed_down", "sampled"]
+Reason: TypeAlias = Literal["emergency", "crisis", "low_support", "thumbed_down", "sampled", "held"]
+REASONS: tuple[Reason, ...] = ("emergency", "crisis", "held", "low_support", "thumbed_down", "sampled")
+"""`held`: its person waits for the answer until a clinician has looked at it."""
+HeldStatus: TypeAlias = Literal["waiting", "approved", "corrected", "unreviewed"]
+"""How a held answer ended; `unreviewed`: nobody came in time, or nobody may or can look at it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class KeptTurn:
-    """One turn: what was said, redacted, and the answer with its level, citations and claims. `thumb`: 1, -1, 0 for none."""
+    """One turn: what was said, redacted, and the answer with its level, citations and claims. `thumb`: 1, -1, 0 for none.
+
+    `earlier`: of an answer that is held of a conversation that is not kept, what was said before it.
+    """
 
     number: int
     at: str
@@ -47,11 +55,16 @@ class KeptTurn:
     answer: Answer
     thumb: int = 0
     thumb_reason: str = ""
+    earlier: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A turn that waits for a clinician, or was looked at. `turn` 0: nothing of it is kept but its level and rules."""
+    """A turn that waits for a clinician, or was looked at. `turn` 0: nothing of it is kept but its level and rules.
+
+    `raised`: the level that a clinician raised it to. `readable`: its words may be read, by its person's consent or as a clinic's
+    record; said only of one that was opened.
+    """
 
     id: str
     conversation: str
@@ -65,6 +78,41 @@ class Review:
     decided: str = ""
     comment: str = ""
     corrected: str = ""
+    language: str = ""
+    raised: str = ""
+    readable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many reviews wait, and for how many seconds the oldest has (0 where none does)."""
+
+    count: int
+    oldest_seconds: float
+    by_reason: Mapping[Reason, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An answer that waits: its turn, since when and until when at most (ISO, UTC), and how many wait before it."""
+
+    turn: int
+    since: str
+    until: str
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """How it stands with a held answer. `answer` is what its person may see now: while it waits, what is never withheld.
+
+    `line`: while it waits, what is said of the wait as it is now; else "".
+    """
+
+    status: HeldStatus
+    held: Held
+    answer: Answer
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +139,10 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """An answer that a clinician put right, of somebody who agreed to its use: for cases and training."""
+    """An answer that a clinician put right, of somebody who agreed to its use (`agreed`: when): for cases and training.
+
+    `level` is the turn's, or what the clinician raised it to; `cited` are the passages of the answer that was put right.
+    """
 
     review: str
     said: str
@@ -99,3 +150,7 @@ class Correction:
     corrected: str
     level: str
     language: str
+    decided: str = ""
+    agreed: str = ""
+    audience: str = "patient"
+    cited: tuple[Citation, ...] = ()

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: intervals, forest, reliability, confusion. Each has a title and a description; a table stands beside.
+"""Charts as inline SVG: intervals, forest, reliability, confusion, over time. Each has a title and a description, a table beside.
 
 Drawn 400 units wide, which is a phone's width, so that no text shrinks; colours are the page's variables, and whatever a colour
 says a shape or a word says too.
@@ -31,6 +31,21 @@ class Row:
     said: str
     below: str = ""
     strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run of several over time: a value with its interval (NaN: not measured), and what to call it below the axis.
+
+    `joined`: a line goes to it from the one before, since both asked the same; `changed`: what was tested is not what it was then.
+    """
+
+    label: str
+    value: float
+    low: float
+    high: float
+    joined: bool
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,42 @@ def forest(
     if band is not None:
         about += " The shaded band is the control, a sentence that says nothing about the person."
     return _lines(name, title, about, rows, low, high, zero=zero, band=band, share=share)
+
+
+def over_time(name: str, title: str, about: str, points: Sequence[Point], *, share: bool) -> Markup:
+    """Runs side by side in the order of time, evenly spaced; values between 0 and 1, or of means as far as they reach."""
+    left, right, top, high = 46, _WIDTH - 14, 12, 180
+    ends = [end for point in points for end in (point.value, point.high) if not math.isnan(end)]
+    most = 1.0 if share else _round_up(max(ends, default=1.0), share=False)
+    step = (right - left) / max(1, len(points))
+
+    def x(place: int) -> float:
+        return left + (place + 0.5) * step
+
+    def y(value: float) -> float:
+        return top + (1 - min(most, max(0.0, value)) / most) * high
+
+    parts = [_line(left, y(0), right, y(0), "axis")]
+    for tick in (0.0, most / 2, most):
+        parts.append(_line(left - 4, y(tick), left, y(tick), "axis"))
+        parts.append(_text(left - 8, y(tick) + 4, _percent(tick) if share else f"{tick:.2f}", "tick", "end"))
+    before: tuple[float, float] | None = None
+    # With many runs not every name fits below: every second, third and so on is written.
+    every = max(1, math.ceil(len(points) * 30 / (right - left)))
+    for place, point in enumerate(points):
+        at = x(place)
+        if place % every == 0:
+            parts.append(_text(at, y(0) + 16, point.label, "tick", "middle"))
+        if math.isnan(point.value):
+            before = None
+            continue
+        if before is not None and point.joined:
+            parts.append(_line(*before, at, y(point.value), "bar"))
+        if not math.isnan(point.low) and point.high > point.low:
+            parts.append(_line(at, y(point.low), at, y(point.high), "bar"))
+        parts.append(_mark(at, y(point.value), strong=point.changed))
+        before = at, y(point.value)
+    return _svg(name, title, about, top + high + 24, parts)
 
 
 def reliability(name: str, title: str, bins: Sequence[Bin]) -> Markup:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import Sample
 
+from evals import owncases
 from evals.casebank import Case, Split, triage_cases
 from evals.suites.common import drawn, sample, suite_task
 
@@ -14,9 +16,10 @@ _AGE = re.compile(r"\b(\d{1,3})[- ](year|month|week|day)s?[- ]old")
 
 
 @task
-def triage(split: Split = "test", n: int = 0, seed: int = 0, language: str = "") -> Task:
-    """Our case bank. The test split's opening is logged; writers had not seen the rules, no clinician labelled it."""
-    cases = triage_cases(split, why="evals suite triage")
+def triage(split: Split = "test", path: str = "", n: int = 0, seed: int = 0, language: str = "") -> Task:
+    """Our case bank, or (`path`) a file of one's own. The test split's opening is logged; writers had not seen the rules, no
+    clinician labelled it."""
+    cases = owncases.read(Path(path)) if path else triage_cases(split, why="evals suite triage")
     return suite_task(
         "triage", drawn([_sample(case) for case in cases], n=n, seed=seed, language=language), form="triage"
     )

@@ -205,3 +205,10 @@ def test_a_fault_of_ours_is_told_without_its_words_and_with_whom_to_call(served,
     if not late:
         assert isinstance(fault.value, openai.InternalServerError)
         assert re.fullmatch(r"[0-9a-f]{16}", fault.value.response.headers["x-request-id"])
+
+
+def test_a_conversation_too_long_to_be_told_anew_is_refused_with_a_remedy(served):
+    told = [{"role": "user", "content": "My nose runs. " * 1000}] * 3 + [{"role": "user", "content": "And now?"}]
+    with pytest.raises(openai.BadRequestError) as refused:
+        served.openai().chat.completions.create(model="anamnesis", messages=told)
+    assert refused.value.code == "context_length_exceeded" and "40000 characters" in str(refused.value)

@@ -19,6 +19,7 @@ TEXTS = [
     "我是王小明，嗓子疼两天了",
     "Can a cold cause a fever?",
 ]
+SUBTLE = "I walk on eggshells at home, yesterday he threw the plates at the wall next to my head"
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,19 @@ def test_nothing_is_stored_without_a_consent_and_withdrawing_it_erases(served):
         assert api.post("/api/v1/ask", json={"text": "a cold", "store": True}).json()["kept"]
         assert [each["kind"] for each in api.get("/api/v1/consents").json()] == ["keep"]
         assert api.delete("/api/v1/consents/keep").json()["done"]
+        assert api.get("/api/v1/export").json()["conversations"] == []
+
+
+def test_abuse_told_before_a_stored_message_leaves_nothing_of_the_later_ones(served):
+    """Told anew through the API, what was said before counts: by a rule, and by what only the learned reader sees."""
+    with served.client(served.key(keeps=True)) as api:
+        for word, before in (("marigold", "my husband hits me"), ("periwinkle", SUBTLE)):
+            said = [{"role": "user", "content": before}, {"role": "assistant", "content": "I am sorry."},
+                    {"role": "user", "content": f"How long does shingles last? I ate a {word}."}]  # fmt: skip
+            told = api.post("/api/v1/ask", json={"messages": said, "store": True}).json()
+            assert (told["kept"], told["not_kept_because"]) == (False, "abuse")
+            entries = list(served.db.audit.export(conversation=told["conversation"]))
+            assert entries and word not in json.dumps([entry.payload for entry in entries])
         assert api.get("/api/v1/export").json()["conversations"] == []
 
 

@@ -21,7 +21,7 @@ STORY = (
 ROUTES = {
     ("GET", "/v1/models"): "chat", ("POST", "/v1/chat/completions"): "chat", ("POST", "/api/v1/ask"): "chat",
     ("POST", "/api/v1/triage"): "tools", ("POST", "/api/v1/redact"): "tools", ("POST", "/api/v1/search"): "search",
-    ("GET", "/api/v1/sources/x"): "search", ("POST", "/api/v1/feedback"): "chat", ("GET", "/api/v1/consents"): "chat",
+    ("GET", "/api/v1/answers/x/1"): "chat", ("GET", "/api/v1/sources/x"): "search", ("POST", "/api/v1/feedback"): "chat", ("GET", "/api/v1/consents"): "chat",
     ("POST", "/api/v1/consents"): "chat", ("DELETE", "/api/v1/consents/keep"): "chat", ("GET", "/api/v1/export"): "own",
     ("POST", "/api/v1/erase"): "own", ("POST", "/api/v1/fhir/context"): "chat", ("POST", "/api/v1/fhir/ask"): "chat",
     ("POST", "/api/v1/fhir/summary"): "chat", ("POST", "/api/v1/fhir/triage"): "tools",
@@ -48,8 +48,14 @@ BUNDLE = {
 
 
 def every_route(schema):
-    return {(method.upper(), path.replace("{model}", "x").replace("{passage}", "x").replace("{kind}", "keep"))
-            for path, methods in schema["paths"].items() for method in methods}  # fmt: skip
+    named = {"{model}": "x", "{passage}": "x", "{kind}": "keep", "{conversation}": "x", "{turn}": "1"}
+
+    def filled(path):
+        for name, value in named.items():
+            path = path.replace(name, value)
+        return path
+
+    return {(method.upper(), filled(path)) for path, methods in schema["paths"].items() for method in methods}
 
 
 def send(client, method, path):

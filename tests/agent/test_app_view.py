@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import threading
-import time
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import pytest
 
 from agent.api.serve import _check_port
-from agent.app import desk as desk_module
-from agent.app.desk import CLOSED_S, IDLE_S, Desk
 from agent.app.guard import HEADERS, MOST_BYTES, Guard, allowed
+from agent.app.handlers import read_fields
 from agent.app.markup import blocks, inline, link, marked, plain, web_address
-from agent.app.view import MOST_SAID, Turn, after, notice_html, place_html, places_html, tone, turn_html, turns_html
-from agent.app.web import _fields
+from agent.app.view import MOST_SAID, Turn, after, place_html, places_html, tone, turn_html, turns_html
 from agent.compose import rule_lines
 from agent.config import Settings
 from agent.messages import messages, say
@@ -29,16 +25,14 @@ from agent.types import (
     Cited,
     Claim,
     Done,
-    Facts,
     FiredRule,
-    Message,
     Sentence,
     Status,
     Triage,
     Urgency,
 )
 from agent.understood import Row
-from knowledge.errors import ConfigError, InputError
+from knowledge.errors import ConfigError
 from knowledge.places import all_places
 
 RULE = FiredRule("chest-pain", "emergency", "It may be the heart.", "Sit down.", "NHS: Heart attack",
@@ -59,7 +53,7 @@ ATTACKS = (
     "'\" onmouseover='alert(1)",
 )
 OURS = {"article", "section", "div", "span", "p", "br", "aside", "strong", "ul", "li", "button", "h1", "h2", "h3", "a",
-        "blockquote", "mark", "details", "summary", "label", "input", "textarea", "output"}  # fmt: skip
+        "blockquote", "mark", "details", "summary", "label", "input", "textarea", "output", "fieldset", "legend"}  # fmt: skip
 
 
 class Tags(HTMLParser):
@@ -173,12 +167,28 @@ def test_whatever_is_typed_can_be_sent_to_a_page(text):
 )
 def test_a_hundred_thousand_characters_are_drawn_at_once(piece):
     text = (piece * 100_000)[:100_000]
-    began = time.perf_counter()
     html = turn_html(replace(answered(text), said=text))
-    marked(text, [text[:1000]] * 10)
-    assert time.perf_counter() - began < 2
+    half, whole = (_calls(lambda size=size: turn_html(replace(answered(text[:size]), said=text))) for size in (50_000, 100_000))
+    assert whole <= 2.2 * half + 1000 and whole < 100 * len(text), "the work grows faster than the text"
+    assert _calls(lambda: marked(text, [text[:1000]] * 10)) < 500
     assert len(Tags(turn_html(Turn(1, text, "en", status="x"))).words) < MOST_SAID + 500
     assert say("en", "said_more", count=100_000 - MOST_SAID) in html
+
+
+def _calls(work) -> int:
+    """Functions called, Python's and C's: the same on a busy machine as on a quiet one."""
+    count = 0
+
+    def called(frame, event, argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(called)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
 
 
 def test_events_become_a_turn_and_done_has_the_last_word():
@@ -322,7 +332,7 @@ def test_what_was_understood_stands_under_the_newest_finished_answer_only():
     folded, unfolded = (Tags(turn_html(replace(turn, unfolded=each))).all("details") for each in (False, True))
     assert not any("open" in each for each in folded) and sum("open" in each for each in unfolded) == 1
     forms = [button["data-form"] for button in Tags(turn_html(turn)).all("button") if "data-form" in button]
-    assert forms == ["markdown", "pdf"] and say("en", "paper_about") in Tags(turn_html(turn)).words
+    assert forms == ["markdown", "pdf", "print"] and say("en", "paper_about") in Tags(turn_html(turn)).words
 
 
 def test_only_the_library_is_our_own_words_and_none_is_no_reviewer():
@@ -351,14 +361,6 @@ def test_every_decision_shows_its_rule_and_model():
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_first_screen_says_what_this_is_and_what_is_kept(language):
-    page = Tags(notice_html(language))
-    for name in ("notice", "notice_kept", "research_preview"):
-        assert say(language, name).replace("**", "") in page.words
-    assert "**" not in page.words
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_place_shows_its_number_and_no_place_shows_none(language):
     for here in all_places():
         words = Tags(place_html(here.code, language)).words
@@ -382,261 +384,6 @@ def test_both_languages_have_the_same_messages_with_the_same_fields():
     for name, text in english.items():
         assert set(fields.findall(text)) == set(fields.findall(chinese[name])), name
         assert "{name}" not in text, "say() has a parameter of that name"
-
-
-# The desk: conversations of open pages.
-
-
-class Model:
-    concurrency = 1
-    name = "Tiny"
-
-
-def agent(**settings):
-    return SimpleNamespace(settings=Settings(**settings), model=Model())
-
-
-def scripted(monkeypatch, script):
-    """A turn that follows `script(state, message, redactor, cancel)` in place of the real stages."""
-
-    def run(agent, state, message, *, redactor, intake=None, cancel=None):
-        yield from script(state, message, redactor, cancel)
-
-    monkeypatch.setattr(desk_module, "run_turn", run)
-
-
-def done(state, message, redactor, text="fine", **changes):
-    safe = redactor.redact(message)
-    told = (*state.messages, Message("user", safe.text), Message("assistant", text))
-    fields = {"kind": "answer", "level": "self_care", "text": text, "language": "en", "triage": HOME}
-    return Done(Answer(**(fields | changes)), replace(state, messages=told, triage=HOME))
-
-
-def ask(desk, held, message, **about):
-    return list(desk.answer(held, message, **({"language": "en", "country": "", "audience": "patient"} | about)))
-
-
-def test_a_conversation_goes_on_and_only_redacted_words_are_in_its_state(monkeypatch):
-    scripted(monkeypatch, lambda state, message, redactor, cancel: iter([done(state, message, redactor)]))
-    desk = Desk(agent)
-    held = desk.begin()
-    assert desk.find(held.token) is held and len(held.token) >= 32
-    ask(desk, held, "I am a@example.org")
-    turns = ask(desk, held, "and again a@example.org", country="GB", audience="clinician")
-    assert (
-        [turn.number for turn in held.turns] == [1, 2] and turns[-1].over and turns[-1].said.endswith("a@example.org")
-    )
-    assert len(held.state.messages) == 4 and "@" not in str(held.state)
-    assert (held.state.country, held.state.audience) == ("GB", "clinician")
-    assert "a@example.org" not in repr(held.redactor)
-    turns = desk.answer(held, "third", language="en", country="", audience="patient")
-    assert next(turn for turn in turns if turn.over)
-    turns.close()  # the page left with the answer in its hand
-    assert len(held.state.messages) == 6 and held.state.messages[-1].text == "fine"
-
-
-FEVER = Triage("urgent", has_symptom=True, facts=Facts(age_years=0.25, weight_kg=6.0))
-
-
-def fever(state, message, redactor, cancel):
-    event = done(state, message, redactor, triage=FEVER)
-    yield replace(event, state=replace(event.state, triage=FEVER, person="child"))
-
-
-def test_a_changed_field_is_a_message_and_a_wrong_one_comes_back(monkeypatch):
-    scripted(monkeypatch, fever)
-    desk = Desk(agent)
-    held = desk.begin()
-    assert desk.corrected("unknown", {}) is None and desk.corrected(held.token, {}) is None
-    turn = ask(desk, held, "my baby is hot")[-1]
-    typed = {row.id: row.typed for row in turn.rows}
-    assert turn.unfolded and typed["age"] == "3 months"
-    assert desk.corrected(held.token, typed | {"age": "8 years"}) == "Correction: the age is 8 years old."
-    nothing = desk.corrected(held.token, typed)
-    assert isinstance(nothing, Turn) and nothing.hint == say("en", "understood_nothing") and nothing.unfolded
-    wrong = desk.corrected(held.token, typed | {"age": "abc", "nonsense": "x"})
-    assert isinstance(wrong, Turn) and wrong.tries == nothing.tries + 1
-    assert next(row for row in wrong.rows if row.id == "age").fault and held.turns[-1].rows == turn.rows
-    assert not ask(desk, held, "and now?")[-1].unfolded
-
-
-def test_nothing_is_unfolded_over_an_emergency_and_no_form_stands_in_a_crisis(monkeypatch):
-    def script(state, message, redactor, cancel):
-        level = replace(FEVER, level="emergency")
-        event = done(state, message, redactor, triage=level, kind="crisis" if "crisis" in message else "emergency")
-        yield replace(event, state=replace(event.state, triage=level, person="child"))
-
-    scripted(monkeypatch, script)
-    desk = Desk(agent)
-    turn = ask(desk, desk.begin(), "my baby")[-1]
-    assert turn.rows and not turn.unfolded
-    assert not ask(desk, desk.begin(), "a crisis")[-1].rows
-
-
-def test_a_fault_in_reading_back_takes_nothing_from_the_answer(monkeypatch, caplog):
-    def broken(state, language):
-        raise ValueError("my baby")
-
-    scripted(monkeypatch, fever)
-    monkeypatch.setattr(desk_module, "understood", broken)
-    desk = Desk(agent)
-    turn = ask(desk, desk.begin(), "my baby is hot")[-1]
-    assert turn.text == "fine" and not turn.rows and not turn.note
-    assert "ValueError" in caplog.text and "baby" not in caplog.text
-
-
-def test_the_page_for_the_doctor_is_made_in_memory_and_redacted(monkeypatch):
-    scripted(monkeypatch, fever)
-    desk = Desk(agent)
-    held = desk.begin()
-    with pytest.raises(InputError):
-        desk.paper(held.token, "markdown")
-    ask(desk, held, "Mail a@example.org, my baby is hot")
-    name, kind, data = desk.paper(held.token, "markdown")
-    assert name.endswith(".md") and kind.startswith("text/markdown")
-    assert "my baby is hot" in data.decode() and "@" not in data.decode()
-
-
-def test_stop_ends_one_turn_and_no_other(monkeypatch):
-    started = threading.Barrier(3)
-
-    def script(state, message, redactor, cancel):
-        yield Status(say("en", "status_writing"))
-        started.wait(timeout=5)
-        assert cancel.wait(timeout=5)
-        yield done(state, message, redactor)
-
-    scripted(monkeypatch, script)
-    desk = Desk(agent)
-    conversations = [desk.begin(), desk.begin()]
-    ended: dict[int, list[Turn]] = {}
-    threads = [
-        threading.Thread(target=lambda i=i: ended.update({i: ask(desk, conversations[i], "x")})) for i in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    started.wait(timeout=5)
-    desk.stop(conversations[0].token)
-    desk.stop("unknown")
-    threads[0].join(timeout=5)
-    assert ended[0][-1].note == say("en", "stopped")
-    assert threads[1].is_alive() and not conversations[1].cancel.is_set()
-    desk.stop(conversations[1].token)
-    threads[1].join(timeout=5)
-    assert ended[1][-1].over
-
-
-def test_a_turn_that_waits_for_another_says_so(monkeypatch):
-    release = threading.Event()
-
-    def script(state, message, redactor, cancel):
-        yield Urgency(HOME, "**Home**")
-        yield Status(say("en", "status_writing"))
-        assert release.wait(timeout=10)
-        yield done(state, message, redactor)
-
-    scripted(monkeypatch, script)
-    monkeypatch.setattr(desk_module, "_LOOK_S", 0.02)
-    loading = [True]
-    desk = Desk(agent, loading=lambda: loading[0])
-    first = desk.answer(desk.begin(), "x", language="en", country="", audience="patient")
-    statuses = [next(turn.status for turn in first if turn.status == say("en", "status_loading"))]
-    loading[0] = False
-    second = desk.answer(desk.begin(), "y", language="en", country="", audience="patient")
-    statuses.append(next(turn.status for turn in second if turn.status == say("en", "status_waiting")))
-    statuses.append(next(turn.status for turn in first if turn.status == say("en", "status_writing")))
-    release.set()
-    assert list(first)[-1].over and list(second)[-1].over
-    assert statuses == [say("en", f"status_{name}") for name in ("loading", "waiting", "writing")]
-
-
-def test_a_fault_is_a_kind_word_and_nothing_of_it_is_logged_or_forgotten(monkeypatch, caplog):
-    secret = "my name is Mary Johnson and my chest hurts"
-
-    def script(state, message, redactor, cancel):
-        yield Urgency(EMERGENCY, "**Call**")
-        raise ValueError(f"cannot read {message}")
-
-    scripted(monkeypatch, script)
-    desk = Desk(agent)
-    held = desk.begin()
-    turn = ask(desk, held, secret, country="GB")[-1]
-    words = Tags(turn_html(turn)).words
-    assert turn.over and "999" in turn.note and "Call" in words
-    assert "Traceback" not in words and "ValueError" not in words
-    assert "ValueError" in caplog.text and "Mary" not in caplog.text and "chest" not in caplog.text
-    assert held.state.triage is EMERGENCY and "chest hurts" in held.state.messages[0].text
-    assert "Mary" not in str(held.state)
-
-
-def test_a_page_that_leaves_midway_is_stopped_and_what_it_said_is_known(monkeypatch):
-    stopped = threading.Event()
-
-    def script(state, message, redactor, cancel):
-        yield Urgency(HOME, "**Home**")
-        assert cancel.wait(timeout=5)
-        stopped.set()
-        yield done(state, message, redactor)
-
-    scripted(monkeypatch, script)
-    desk = Desk(agent)
-    held = desk.begin()
-    turns = desk.answer(held, "a sore throat", language="en", country="", audience="patient")
-    assert next(turn for turn in turns if turn.banner)
-    assert [turn.note for turn in ask(desk, held, "impatient")] == [say("en", "app_busy")]
-    turns.close()
-    assert stopped.wait(timeout=5) and not held.lock.locked()
-    assert held.state.messages[0].text == "a sore throat"
-
-
-def test_pages_that_are_closed_or_left_alone_are_forgotten(monkeypatch):
-    scripted(monkeypatch, lambda state, message, redactor, cancel: iter([done(state, message, redactor)]))
-    now, gone = [0.0], []
-    desk = Desk(agent, clock=lambda: now[0])
-    desk.forgotten = gone.append
-    closed, idle, back, fresh = (desk.begin(session=name) for name in ("closed", "idle", "back", "fresh"))
-    desk.close_session("closed")
-    desk.close_session("back")
-    now[0] = CLOSED_S / 2
-    ask(desk, back, "I am still here")
-    now[0] = CLOSED_S + 1
-    desk.sweep()
-    assert desk.find(closed.token) is None and gone == ["closed"]
-    assert desk.find(idle.token) and desk.find(back.token)
-    now[0] = IDLE_S + CLOSED_S
-    ask(desk, fresh, "x")
-    desk.sweep()
-    assert desk.find(fresh.token) and desk.find(idle.token) is None and set(gone) == {"closed", "idle", "back"}
-    desk.forget(fresh.token)
-    assert desk.find(fresh.token) is None
-
-
-def test_too_many_conversations_push_out_the_longest_idle(monkeypatch):
-    monkeypatch.setattr(desk_module, "MOST", 3)
-    now = [0.0]
-    desk = Desk(agent, clock=lambda: now[0])
-    made = []
-    for second in range(6):
-        now[0] = float(second)
-        made.append(desk.begin())
-    desk.sweep()
-    assert [desk.find(held.token) is not None for held in made] == [False, False, False, True, True, True]
-
-
-def test_setting_the_place_after_an_emergency_shows_its_number(monkeypatch):
-    def script(state, message, redactor, cancel):
-        yield done(state, message, redactor, kind="emergency", level="emergency", triage=EMERGENCY, banner="**Call**")
-
-    scripted(monkeypatch, script)
-    desk = Desk(agent)
-    held = desk.begin()
-    assert desk.moved(held.token, "GB") is None
-    ask(desk, held, "my chest")
-    moved = desk.moved(held.token, "GB")
-    assert moved is not None and "999" in moved.banner and "911" not in moved.banner
-    assert say("en", "place_unknown") not in moved.text
-    nowhere = desk.moved(held.token, "")
-    assert nowhere is not None and "911" in nowhere.banner and say("en", "place_unknown") in nowhere.text
 
 
 # The guard: which addresses are there at all.
@@ -713,8 +460,8 @@ def test_a_taken_port_is_named_with_the_way_out():
 
 @pytest.mark.parametrize("given", ["", "no json", "[1]", "null", None, "[" * 100_000])
 def test_what_is_no_form_is_no_field(given):
-    assert _fields(given) == {}
-    assert _fields('{"age": "8", "x": 3}') == {"age": "8"}
+    assert read_fields(given) == {}
+    assert read_fields('{"age": "8", "x": 3}') == {"age": "8"}
 
 
 def test_plain_escapes_all_five():

@@ -67,3 +67,66 @@ def test_vectors_of_another_embedder_are_not_compared(embedder):
             raise AssertionError("nothing may be compared")
 
     assert rests_on("antibiotics kill the flu", "en", Other()) is None
+
+
+ASKED = {
+    "en": [
+        "I've had a runny nose and a sore throat for two days, no fever. Do I need antibiotics?",
+        "Is it true that antibiotics cure the flu?",
+        "My phlegm is green. Does that mean I need antibiotics?",
+        "Can I get pregnant on my period?",
+        "Is epilepsy catching?",
+        "Do nodules in the thyroid mean cancer?",
+    ],
+    "zh": [
+        "我流鼻涕、嗓子疼两天了，没有发烧，需要吃抗生素吗？",
+        "流感要吃抗生素吗？",
+        "痰变绿了是不是就得吃抗生素？",
+        "月经期同房会不会怀孕？",
+        "癫痫会传染吗？",
+        "查出甲状腺结节，是癌吗？",
+    ],
+}
+ASSUMED = {
+    "en": [
+        "My phlegm has turned green so I need antibiotics. How many a day?",
+        "You cannot get pregnant on your period, so when do we need condoms again?",
+        "My scan shows a thyroid nodule, so I have cancer. How soon must they cut it out?",
+        "Four cocktails, but I pumped both sides out so the milk is clean. How soon is the next feed?",
+        "There is a tick in my armpit. How long do I hold the hot match near it so it lets go?",
+    ],
+    "zh": [
+        "痰变绿了，得吃抗生素了，阿莫西林一天几次？",
+        "月经期同房不会怀孕，我们干净后第几天开始戴套？",
+        "癫痫会传染，孩子跟他同桌，怎么消毒？",
+        "喝了两杯白酒，奶全挤空倒了就没酒精了，几点喂下一顿？",
+        "被蜱虫叮了，用烟头烫几秒它会松口？",
+    ],
+}
+
+
+@pytest.mark.parametrize(("language", "message"), [(each, text) for each in ASKED for text in ASKED[each]])
+def test_what_is_only_asked_is_not_corrected(embedder, language, message):
+    assert rests_on(message, language, embedder) is None
+
+
+@pytest.mark.parametrize(("language", "message"), [(each, text) for each in ASSUMED for text in ASSUMED[each]])
+def test_what_is_taken_for_granted_is_corrected(embedder, language, message):
+    assert rests_on(message, language, embedder) is not None
+
+
+@pytest.mark.xfail(reason="the checker of claims does not hear these plain assertions (0.1 to 0.7 where 0.8 is asked)")
+@pytest.mark.parametrize(("language", "message"), [
+    ("en", "Since antibiotics cure the flu, which one should I buy?"),
+    ("en", "Epilepsy is catching, so how do I keep my child away from the boy at school?"),
+    ("zh", "抗生素能治好流感，我得了流感买哪种？"),
+    ("zh", "查出甲状腺结节就是癌，哪家医院切得快？"),
+])
+def test_what_is_taken_for_granted_and_still_missed(embedder, language, message):
+    assert rests_on(message, language, embedder) is not None
+
+
+@pytest.mark.parametrize("message", ["我流鼻涕、嗓子疼两天了，吃哪种抗生素好？", "嗓子疼，抗生素一天吃几次？"])
+def test_no_correction_speaks_of_a_colour_that_was_not_named(embedder, message):
+    found = rests_on(message, "zh", embedder)
+    assert found is None or found.id != "green-mucus-means-antibiotics"

@@ -42,12 +42,12 @@ def _kept(id_):
 
 
 def test_the_shape_is_shown_made_and_checked(run):
-    assert run(db, "current") == [{"revision": "", "wanted": "0003"}]
+    assert run(db, "current") == [{"revision": "", "wanted": "0004"}]
     with pytest.raises(StoreError, match="db upgrade"):
         run(db, "check")
-    assert run(db, "upgrade") == [{"from": "", "to": "0003"}]
-    assert run(db, "upgrade") == [{"from": "0003", "to": "0003"}]
-    assert run(db, "check") == [{"revision": "0003", "keys": [], "audit": {"entries": 0, "erased": 0, "fault": ""}}]
+    assert run(db, "upgrade") == [{"from": "", "to": "0004"}]
+    assert run(db, "upgrade") == [{"from": "0004", "to": "0004"}]
+    assert run(db, "check") == [{"revision": "0004", "keys": [], "audit": {"entries": 0, "erased": 0, "fault": ""}}]
 
 
 def test_keys_are_exchanged_and_old_ones_forgotten(run):

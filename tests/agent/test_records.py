@@ -16,7 +16,7 @@ from agent.accounts import people, sessions
 from agent.accounts.passwords import Strength
 from agent.accounts.types import VISITOR, Who
 from agent.privacy import Redactor
-from agent.records import consent, conversations, erasure, feedback, keeping, retention, review
+from agent.records import consent, conversations, corrections, erasure, feedback, keeping, retention, review
 from agent.records.codec import decode, encode
 from agent.records.export import export_own
 from agent.records.types import Mode
@@ -63,7 +63,7 @@ def _held(db):
     """Every byte of the home's files, or every row where the database is a server's."""
     raw = b"".join(path.read_bytes() for path in sorted(db.home.iterdir()) if path.is_file() and path.name != "master.keys")
     with reading(db.engine) as connection:
-        for table in ("audit", "conversations", "turns", "feedback", "reviews", "consents", "erasures", "conversation_keys"):
+        for table in ("audit", "conversations", "turns", "feedback", "reviews", "held", "consents", "erasures", "conversation_keys"):
             raw += " ".join(str(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {table}"))).encode()
     return raw
 
@@ -101,6 +101,7 @@ def test_a_conversation_is_kept_read_and_goes_on(ground):
 def test_no_word_of_it_stands_in_the_database(ground):
     who = _person(ground, "patient.a", "patient")
     clinician = _person(ground, "doctor.a", "clinician")
+    consent.give_consent(ground, who, "review")
     marks = ["violet kettle", "amber lantern", "seventh stair", "turquoise trowel", "ninth river"]
     ground.audit.append("answer", {"message": marks[0], "text": marks[1]}, conversation="c1")
     _keep(ground, who, said=f"my cough is a {marks[0]}, 咳嗽像紫水壶", **{"rules": ("cough",)})
@@ -195,6 +196,27 @@ def test_nothing_of_a_crisis_is_kept_from_then_on(ground):
     assert keeping.decide("account", _state(kinds=("answer", "emergency")), _answer(kind="emergency", level="emergency")).history
 
 
+def test_abuse_that_was_told_elsewhere_counts_from_the_first_message_that_is_stored():
+    """Of a state that holds the words, whether something had read them (`crisis`) or nothing had."""
+    harmless = Message("user", "how long does shingles last?", crisis="")
+    for told, rule in ((Message("user", "he did it again", crisis="reads-like-abuse"), "abuse"),
+                       (Message("user", "it is too much", crisis="suicide-thought-continued"), "crisis"),
+                       (Message("user", "my husband hits me"), "abuse"), (Message("user", "我老公经常打我"), "abuse"),
+                       (Message("user", "I want to kill myself"), "crisis"), (Message("user", "my knee hurts"), "")):  # fmt: skip
+        state = replace(_state(), messages=(told, harmless))
+        assert keeping.decide("account", state, _answer()) == keeping.Keeping(not rule, rule), told
+        assert keeping.logged("account", state) == ("private" if rule else "account"), "nor its later words in the audit log"
+    searched = replace(_state(), audience="clinician", messages=(Message("user", "Patient says he wants to kill himself tonight and has bought pills"),))
+    assert keeping.decide("account", searched, _answer()).history, "a clinician's search is no crisis, as in the turn"
+
+
+def test_a_message_kept_by_an_older_program_reads_as_one_that_nothing_read():
+    row = json.loads(encode(_state(words=("my husband hits me",))))
+    del row["messages"][0]["crisis"]
+    old = decode(ConversationState, json.dumps(row))
+    assert old == _state(words=("my husband hits me",)) and not keeping.decide("account", old, _answer()).history
+
+
 def test_each_rule_that_keeps_nothing_names_rules_that_exist():
     import tomllib
     from pathlib import Path
@@ -223,6 +245,7 @@ def test_the_audit_of_a_turn_that_is_not_kept_says_how_it_was_decided_and_no_wor
 
 def test_feedback_is_given_on_ones_own_and_a_thumb_down_is_looked_at(ground):
     who, clinician = _person(ground, "patient.a", "patient"), _person(ground, "doctor.a", "clinician")
+    consent.give_consent(ground, who, "review")
     _keep(ground, who)
     feedback.give_feedback(ground, who, "c1", 1, 1)
     assert review.queue(ground, clinician) == ()
@@ -257,6 +280,7 @@ def test_who_is_looked_at(answer, draw, reasons):
 
 def test_a_review_is_decided_once_by_one_and_recorded(ground):
     who, clinician = _person(ground, "patient.a", "patient"), _person(ground, "doctor.a", "clinician")
+    consent.give_consent(ground, who, "review")
     _keep(ground, who)
     answer = _answer(kind="emergency", level="emergency")
     review.enqueue(ground, "c1", 1, ("sampled",), answer)
@@ -308,18 +332,31 @@ def test_a_crisis_waits_in_the_queue_without_a_word(ground):
     assert review.queue(ground, clinician, status="approved") == ()
 
 
+def test_a_wordless_review_of_a_private_chat_goes_after_thirty_days_decided_or_not(ground):
+    clinician, start = _person(ground, "doctor.a", "clinician"), ground.clock()
+    for id_ in ("c8", "c9"):
+        keeping.OutlineLog(ground.engine, ground.vault, mode="private").append("answer", {"level": "routine"}, conversation=id_)
+        review.enqueue(ground, id_, 0, ["sampled"], _answer())
+    review.approve(ground, clinician, review.queue(ground, clinician)[0].id)
+    retention.purge(ground, start + timedelta(days=29))
+    assert len(_rows(ground, "reviews")) == 2
+    retention.purge(ground, start + timedelta(days=31))
+    assert _rows(ground, "reviews") == []
+
+
 def test_corrections_become_examples_only_while_their_person_agrees(ground):
     who, clinician = _person(ground, "patient.a", "patient"), _person(ground, "doctor.a", "clinician")
+    consent.give_consent(ground, who, "review")
     _keep(ground, who)
     review.enqueue(ground, "c1", 1, ("sampled",), _answer())
     (row,) = review.queue(ground, clinician)
     review.correct(ground, clinician, row.id, _safe("colds pass in ten days"))
-    assert list(review.corrections(ground)) == []
+    assert list(corrections.corrections(ground)) == []
     consent.give_consent(ground, who, "training", country="GB")
-    (found,) = review.corrections(ground)
+    (found,) = corrections.corrections(ground)
     assert (found.said, found.answered, found.corrected) == ("my cough is a violet kettle", "colds pass [1]", "colds pass in ten days")
     consent.withdraw_consent(ground, who, "training")
-    assert list(review.corrections(ground)) == [] and len(conversations.mine(ground, who)) == 1
+    assert list(corrections.corrections(ground)) == [] and len(conversations.mine(ground, who)) == 1
 
 
 def test_consent_is_written_with_its_words_and_withdrawn_as_easily(ground, monkeypatch):
@@ -509,6 +546,24 @@ def test_a_purge_ends_sessions_and_counters_too(ground):
     assert retention.purge(ground, ground.clock() + timedelta(days=2)) == retention.Purged(0, 0, 1, 1)
     with pytest.raises(InputError, match="no zone"):
         retention.purge(ground, datetime(2030, 1, 1))
+
+
+def test_what_a_visitor_agreed_to_who_never_asked_goes_and_what_belongs_to_somebody_stays(ground):
+    who, start = _person(ground, "patient.a", "patient"), ground.clock()
+    consent.give_consent(ground, who, "keep")
+    for id_ in ("never-asked", "kept"):
+        page = Who(holds=frozenset({id_}))
+        for kind in ("health", "review"):
+            consent.give_consent(ground, page, kind, conversation=id_)
+    consent.withdraw_consent(ground, Who(holds=frozenset({"never-asked"})), "review", conversation="never-asked")
+    conversations.keep_turn(ground, VISITOR, _state("kept", country="CN"), _safe("kettle"), _answer(), mode="anonymous")
+    (ground.home / retention.FILE).write_text("[anonymous]\ndefault = 30\nCN = 180\n")
+    assert retention.purge(ground, start + timedelta(days=29)).consents == 0
+    assert retention.purge(ground, start + timedelta(days=31)).consents == 2
+    assert {row.subject for row in _rows(ground, "consents")} == {who.account, "kept"}
+    retention.purge(ground, start + timedelta(days=181))
+    assert {row.subject for row in _rows(ground, "consents")} == {who.account}
+    assert ground.audit.verify().fault == ""
 
 
 @pytest.mark.parametrize("given", ["[private]\ndefault = 3", "[for_ever]\ndefault = 3", "anonymous = 3", "[anonymous]\ndefault = 0", "[anonymous]\ndefault = 36526",

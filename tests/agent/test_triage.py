@@ -255,3 +255,60 @@ def test_very_long_messages(text: str) -> None:
     started = time.process_time()
     assert _triage(text).level in ("emergency", "urgent", "unclear", "routine", "self_care")
     assert time.process_time() - started < 8
+
+
+MILD_BESIDE_A_DANGER_WORD = (
+    # What a word looks like and does not mean here.
+    "I'm fine, it is just the baby blues, day four after the birth, crying at adverts",
+    "her shoes have fitted normally since the swelling went down overnight",
+    "there was blood on the paper after a hard poo and I can't stop worrying",
+    "a burnt omelette made me cry, four days after the birth",
+    "室友昨晚吃麻辣烫拉肚子，今天好了",
+    "天天觉得自己当妈当得一塌糊涂",
+    "呼吸平稳，喘气跟平时一样，只是流鼻涕两天",
+    # Long over.
+    "Back in 2018 my brother suddenly had the worst headache, and that night he threw up. He has been stable since.",
+    "2011年排过一次肾结石，当时疼得要命还发烧，这些年一直没事，茶叶能喝吗",
+    # A show, an exercise.
+    "in that netflix show the guy gets stabbed in the chest and just walks off, is that even real life, nobody is hurt",
+    "安全生产考试在刷题：同事触电没呼吸了，先拉闸还是先做心肺复苏？",
+    # Denied, in other words.
+    "nae fever, nae belly pain, just a runny nose",
+    "宝宝两个月，从没吐绿水，奶吃得好，就是打嗝多",
+)
+
+
+@pytest.mark.parametrize("text", MILD_BESIDE_A_DANGER_WORD)
+def test_a_danger_word_that_tells_of_none_is_no_emergency(text: str) -> None:
+    assert _said(text).level != "emergency"
+
+
+STILL_AN_EMERGENCY = (
+    "2019年做过支架，今天突然胸口疼，当时就出冷汗",
+    "I had a stroke in 2019 and today my face is drooping and my arm is weak",
+    "this morning he collapsed, and at the time he was not breathing",
+    "头从没这么疼过，一下子炸开了，吐了两次",
+    "my baby is 5 months old, pulse 190 with a fever and he is very sleepy",
+    "哮喘发作，喘不上气，喷了也没用",
+    "is my baby blue? her lips are blue",
+)
+
+
+@pytest.mark.parametrize("text", STILL_AN_EMERGENCY)
+def test_what_is_happening_now_stays_an_emergency_beside_old_or_denied_words(text: str) -> None:
+    assert _said(text).level == "emergency"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("RUQ pain, fever, no jaundice", "abdomen-right-upper"),
+        ("右上腹痛，发热，无黄疸", "abdomen-right-upper"),
+        ("RIF pain, off food", "abdomen-right-lower"),
+        ("右下腹痛，没胃口", "abdomen-right-lower"),
+        ("LLQ pain, T 38.4", "abdomen-right-lower"),
+        ("left flank pain and fever", "kidney-infection"),
+    ],
+)
+def test_a_place_is_read_as_the_place_it_is(text: str, rule: str) -> None:
+    assert _said(text).rules[0].id == rule

@@ -123,6 +123,7 @@ def test_json_holds_no_nan_and_no_sample(tmp_path: Path, scripted: Any) -> None:
     text = json.dumps(as_json(result), allow_nan=False)
     row = json.loads(text, parse_constant=lambda name: pytest.fail(name))
     assert "samples" not in row and row["asked"] == 7
+    assert row["unscored"] == {"invalid_response_format": 1, "no_response": 1}
     assert next(rate for rate in row["rates"] if rate["measure"] == "words_agree")["value"] is None
     nothing = result_of(_log(tmp_path / "none", scripted(lambda text: ""), _six(HAND)))
     assert nothing.scored == 0 and nothing.headline.n == 0
