@@ -9,9 +9,13 @@ import pytest
 
 from agent.api import tracing
 from agent.api.metrics import Metrics
+from agent.api.turns import Turns
+from agent.app.desk import Desk
+from agent.database import open_ground
 from agent.engines.scripted import ScriptedModel
 from knowledge.errors import ConfigError
 from tests.agent.api_served import serving
+from tests.agent.app_desk import ask, begun
 
 COLD = "I've had a runny nose and a sore throat for two days, I'm 30, no fever. Do I need antibiotics?"
 STORY = "My name is Jonathan Applewhite, 415-555-0134. "
@@ -66,14 +70,14 @@ def test_two_applications_do_not_share_their_numbers():
 def test_the_chats_turns_are_counted_beside_the_apis(api_agent, tmp_path):
     from dataclasses import replace
 
-    from agent.app.desk import Desk
-
-    metrics = Metrics()
-    desk = Desk(lambda: replace(api_agent, settings=replace(api_agent.settings, home=tmp_path)))
-    desk.answered = lambda answer: metrics.turn(answer, door="chat")
-    held = desk.begin()
-    assert list(desk.answer(held, "my dad has crushing chest pain", language="en", country="GB", audience="patient"))[-1].over
+    agent = replace(api_agent, settings=replace(api_agent.settings, home=tmp_path))
+    metrics, db = Metrics(), open_ground(agent.settings)
+    desk = Desk(lambda: agent)
+    desk.move_in(db, Turns(lambda: agent, db, metrics, tracing.Traces()))
+    last = ask(desk, begun(desk), "my dad has crushing chest pain", country="GB")[-1]
+    assert last.over
     assert 'anamnesis_turns_total{door="chat",kind="emergency",level="emergency"} 1.0' in metrics.page(None, queued=0).decode()
+    db.engine.dispose()
 
 
 def test_a_span_holds_kind_level_and_seconds_and_no_text(api_agent, tmp_path, monkeypatch):

@@ -138,7 +138,7 @@ def test_parameters_without_an_effect_are_named_and_the_user_is_not_repeated(ser
         ({"messages": [{"role": "user", "content": None}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]}, "messages.0.content.0"),
         ({"messages": [{"role": "user", "content": "x" * 20_001}]}, "messages.0.content"),
-        ({"messages": [{"role": "user", "content": "x" * 2000}] * 20}, "messages"),
+        ({"messages": [{"role": "user", "content": "x" * 2100}] * 20}, "messages"),
     ],
 )
 def test_what_cannot_be_done_is_a_bad_request_that_names_it(served, options, param):

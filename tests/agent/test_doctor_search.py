@@ -74,6 +74,16 @@ def test_a_passage_is_shown_in_its_section_with_its_marks(house, clinician):
     assert say("zh", "doctor_outdated") in chinese and re.search(r"<mark>[^<]*pneumonia", chinese, re.I)
 
 
+def test_what_was_replaced_stands_below_what_is_current_and_bears_on_it(house):
+    mixed = 0
+    for question in (PNEUMONIA, "antibiotics for pneumonia", "target blood pressure in diabetes", "when to treat atrial fibrillation"):
+        hits = find(house.agent(), question, Chosen()).hits
+        places = [(not hit.near, bool(hit.passage.superseded_by)) for hit in hits]
+        assert places == sorted(places), question
+        mixed += (False, False) in places and (False, True) in places
+    assert mixed, "a question that both answer"
+
+
 def test_an_empty_result_says_what_was_searched_and_which_filter_to_relax(house, clinician):
     shown = looked(house, PNEUMONIA, Chosen(specialties=("eye",), places=("GB",)), clinician, "en")
     assert say("en", "doctor_no_documents") in shown and say("en", "doctor_searched", passages=0, documents=0) in shown

@@ -51,7 +51,7 @@ class Outcome:
 
 
 def find(agent: Agent, query: str, chosen: Chosen, *, k: int = K) -> Outcome:
-    """The `k` best passages for `query`, at most two of a document.
+    """The `k` best passages for `query`, at most two of a document: those that bear on it first, of these the current ones.
 
     Raises:
         InputError: nothing was asked, or a filter cannot be used.
@@ -63,11 +63,13 @@ def find(agent: Agent, query: str, chosen: Chosen, *, k: int = K) -> Outcome:
     filters = Filters(documents=ids if chosen.fields else None)
     found = search(index, query, embedder=agent.embedder, filters=filters, k=k, per_document=2)
     near = {hit.passage.id for hit in bears(query, found.hits, agent)}
+    # What was replaced stands below what is current and bears on the question too.
+    ranked = sorted(found.hits, key=lambda hit: (hit.passage.id not in near, bool(hit.passage.superseded_by)))
     own = {one.id for one in volumes if one.own}
-    marked = nearest(query, [hit.passage for hit in found.hits])
+    marked = nearest(query, [hit.passage for hit in ranked])
     hits = tuple(
         Found(hit.passage, sentence, around(agent, hit.passage), hit.passage.id in near, hit.passage.document in own)
-        for hit, sentence in zip(found.hits, marked, strict=True)
+        for hit, sentence in zip(ranked, marked, strict=True)
     )
     relax = without(volumes, chosen) if not near else {}
     foreign = any(one.id in ids and one.language != detect(query, None) for one in volumes)
