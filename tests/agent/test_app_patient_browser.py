@@ -58,7 +58,10 @@ def place(api_agent, chrome, weather, tmp_path_factory):
         hosts, logs = tab.asked_hosts(), tab.driver.get_log("browser")
         tab.driver.quit()
         assert hosts and hosts <= {served.url.removeprefix("http://"), weather.split("/")[2]}
-        assert not [entry for entry in logs if entry["level"] == "SEVERE" and "favicon" not in entry["message"]]
+        # A page that is left while Gradio waits for its stream breaks that stream off; Gradio calls it an error, in two lines.
+        broken_off = ("favicon", "AbortError", "Unexpected error")
+        severe = [entry["message"] for entry in logs if entry["level"] == "SEVERE"]
+        assert not [message for message in severe if not any(name in message for name in broken_off)]
 
 
 @pytest.fixture
