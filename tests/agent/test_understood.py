@@ -220,9 +220,17 @@ def test_a_bare_number_beside_months_is_not_taken_for_years():
 
 
 def test_what_is_taken_out_takes_nothing_else_back():
+    state = told("en", "He has angina, and his chest hurts now")
+    message, shown = look_again(understood(state, "en"), {"conditions": ""}, state, "en")
+    assert message == "" and "chest hurts" in next(row.fault for row in shown if row.id == "conditions")
+
+
+def test_an_illness_taken_out_leaves_what_only_sounds_like_it():
     state = told("zh", "我儿子有哮喘，现在喘不上气")
-    message, shown = look_again(understood(state, "zh"), {"conditions": ""}, state, "zh")
-    assert message == "" and "喘不上气" in next(row.fault for row in shown if row.id == "conditions")
+    message, _ = look_again(understood(state, "zh"), {"conditions": ""}, state, "zh")
+    after = told("zh", "我儿子有哮喘，现在喘不上气", message)
+    assert after.triage.level == state.triage.level == "emergency"
+    assert {rule.id for rule in state.triage.rules} - {rule.id for rule in after.triage.rules} == {"asthma-severe"}
 
 
 def test_an_unchanged_form_sends_nothing_and_a_fault_holds_back_the_rest():
