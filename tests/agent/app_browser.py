@@ -122,6 +122,18 @@ class Page:
         if agree:
             self.agree()
 
+    def complaints(self) -> list[str]:
+        """What the browser's console has said as an error since it was last asked, but for the icon that is not there."""
+        rows = self.driver.get_log("browser")
+        return [row["message"] for row in rows if row["level"] == "SEVERE" and "favicon" not in row["message"]]
+
+    def leave(self, url: str) -> None:
+        """To `url`'s plain robots.txt. A page that is left breaks its stream off, and Gradio says so in several ways: only what was said before is a fault."""
+        complaints = self.complaints()
+        self.driver.get(url + "/robots.txt")
+        self.complaints()
+        assert not complaints
+
     def agree(self, *kinds: str) -> None:
         """Through the consent screen; `kinds` beside what is needed."""
         for kind in ("health", *kinds):
@@ -240,7 +252,7 @@ def page(server, chrome, tmp_path) -> Iterator[Callable[..., Page]]:
     for one in opened:
         hosts = one.asked_hosts()
         faults += [f"asked {host}" for host in hosts - {server.url.removeprefix("http://")}]
-        faults += [str(entry) for entry in one.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        faults += one.complaints()
         one.driver.quit()
         assert hosts, "the log of requests is empty, so it shows nothing"
     assert not faults
