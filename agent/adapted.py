@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 import knowledge
 from retrieval.embedders import encoder
+from retrieval.embedders.recent import Recent
 
 PATH = Path(knowledge.__file__).parent / "rules" / "learned" / "encoder.npz"
 MOST = 600
@@ -33,14 +34,13 @@ class Adapted:
         self._mean, self._scale = data["mean"], float(data["scale"])
         sizes = {name: size for name, (_, size) in facts["places"].items()}
         self._encoder = encoder.Encoder(encoder.weights(), changed=encoder.by_name(sizes, changed))
-        self._last: tuple[str, Floats] = ("", np.zeros(0, np.float32))
+        self._recent = Recent()
 
     def logits(self, text: str) -> Mapping[str, Floats]:
-        """The logits of each task, shape (labels,). The last text's vector is kept: triage and policy read the same."""
-        last = self._last
-        if last[0] != text[:MOST] or not last[1].size:
-            last = self._last = (text[:MOST], self._encoder.vectors([f"query: {text[:MOST]}"])[0])
-        vector = (last[1] - self._mean) / self._scale
+        """The logits of each task, shape (labels,). The last vectors are kept: triage, policy and the next turn read the same."""
+        read = text[:MOST]
+        found = self._recent.of(read, lambda: self._encoder.vectors([f"query: {read}"])[0])
+        vector = (found - self._mean) / self._scale
         return {task: weight @ vector + bias for task, (weight, bias) in self._heads.items()}
 
 

@@ -24,7 +24,9 @@ _ASKS_A_FACT = {
         r"|when did\b|where (?:is|does|do)\b|what (?:is|was|other|medicines?|colou?r|age)\b|which\b|any\b|since when\b)",
         re.I,
     ),
-    "zh": re.compile(r"有没有|有无|是不是|是否|多久|几天|几岁|多大|多少|什么时候|哪里|哪些|哪个|哪种|什么颜色|吗[？?]$|了没[？?]$|没有[？?]$"),
+    "zh": re.compile(
+        r"有没有|有无|是不是|是否|多久|几天|几岁|多大|多少|什么时候|哪里|哪些|哪个|哪种|什么颜色|吗[？?]$|了没[？?]$|没有[？?]$"
+    ),
 }
 # What sounds like a question and is advice, a claim, an offer, or talk.
 _NO_FACT = {
@@ -57,14 +59,21 @@ def may_be_put(
     `words` are the person's own; what neither they nor the `passages` speak of is not brought up.
     """
     known = "\n".join((*words, *(f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages)))
-    if len(asks) >= intake.MOST_A_TURN or len(question) > _MOST[language] or "\n" in question or split_keys(question)[1]:
+    if (
+        len(asks) >= intake.MOST_A_TURN
+        or len(question) > _MOST[language]
+        or "\n" in question
+        or split_keys(question)[1]
+    ):
         return False
     if not _ASKS_A_FACT[language].search(question) or _NO_FACT[language].search(question):
         return False
     if quantities(question) - quantities(known):
         return False
     spoken_of = {one.medicine.id for one in named(known)}
-    if any(one.medicine.id not in spoken_of for one in named(question)) or named_things(_HISTORY.sub(" ", question), known):
+    if any(one.medicine.id not in spoken_of for one in named(question)) or named_things(
+        _HISTORY.sub(" ", question), known
+    ):
         return False
     own = content(question)
     return not any(2 * len(own & content(ask)) > len(own) for ask in asks)

@@ -65,9 +65,7 @@ class AuditLog:
         with writing(self._engine) as connection:
             return self.append_in(connection, kind, payload, conversation=conversation)
 
-    def append_in(
-        self, connection: Connection, kind: str, payload: dict[str, Any], *, conversation: str
-    ) -> Entry:
+    def append_in(self, connection: Connection, kind: str, payload: dict[str, Any], *, conversation: str) -> Entry:
         """The same within a transaction of `writing`: it is written with the rest of it or not at all."""
         body = json.dumps(payload, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace").decode()
         salt = secrets.token_hex(16)
@@ -153,9 +151,7 @@ class AuditLog:
         """Blank the payloads of conversations within a transaction; how many records. The caller writes the tombstone."""
         from sqlalchemy import text
 
-        statement = text(
-            "UPDATE audit SET payload = NULL, salt = NULL WHERE conversation = :c AND payload IS NOT NULL"
-        )
+        statement = text("UPDATE audit SET payload = NULL, salt = NULL WHERE conversation = :c AND payload IS NOT NULL")
         return sum(connection.execute(statement, {"c": one}).rowcount for one in conversations if one)
 
     def prepare(self, *, keys: bool = True) -> None:

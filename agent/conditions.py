@@ -13,9 +13,10 @@ An unknown number makes its comparison false, whichever way it points.
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from agent.labs import LABS
 from agent.news2 import news2
@@ -36,6 +37,9 @@ _ARMPIT = 0.5
 """What a child's armpit reads below the core: 37.5 °C there is taken as fever in mainland China."""
 _CHILD = 13
 """Below this age in years somebody counts as a child even when nobody said "my son"."""
+_SIGNS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
 _COMPARED = re.compile(r"([a-z0-9]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)$")
 
 
@@ -51,17 +55,59 @@ class Case:
     sentences: tuple[frozenset[str], ...]
     numbers: Mapping[str, float | None]
     flags: frozenset[str]
+    spoken: frozenset[str] = field(init=False)
+    """Every finding, flag and known number that is there in any way: what none of them is in cannot hold."""
+
+    def __post_init__(self) -> None:
+        known = (name for name, value in self.numbers.items() if value is not None)
+        everywhere = (self.gone, self.past, self.denied, self.asked, self.flags, *self.sentences, known)
+        object.__setattr__(self, "spoken", self.now.union(*everywhere))
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """One term, read: `name` compared with `bound`, or `names` said in a `way`."""
+
+    way: str = ""
+    names: tuple[str, ...] = ()
+    sign: str = ""
+    bound: float = 0.0
+
+    def holds(self, case: Case, *, sticky: bool) -> bool:
+        name = self.names[0]
+        if self.sign:
+            value = case.numbers.get(name)
+            return value is not None and _SIGNS[self.sign](value, self.bound)
+        if len(self.names) > 1:
+            return any(
+                all(part in sentence or part in case.flags for part in self.names) for sentence in case.sentences
+            )
+        if self.way == "any":
+            return any(name in found for found in (case.gone, case.past, case.denied, case.asked, case.now))
+        if self.way:
+            found: frozenset[str] = getattr(case, self.way)
+            return name in found
+        return name in case.now or name in case.flags or (sticky and name in case.gone)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A parsed condition: parts of (denied, terms)."""
 
-    parts: tuple[tuple[bool, tuple[str, ...]], ...]
+    parts: tuple[tuple[bool, tuple[_Term, ...]], ...]
+    needs: tuple[frozenset[str], ...] = field(init=False, compare=False)
+    """For each part that is not denied, names of which one must be there: most conditions are settled by these alone."""
+
+    def __post_init__(self) -> None:
+        needs = (frozenset(name for term in terms for name in term.names) for no, terms in self.parts if not no)
+        object.__setattr__(self, "needs", tuple(needs))
 
     def holds(self, case: Case, *, sticky: bool = False) -> bool:
         """Whether it holds; with `sticky`, what is said to be over counts as well."""
-        return all(any(_term(term, case, sticky and not no) for term in terms) != no for no, terms in self.parts)
+        for need in self.needs:
+            if need.isdisjoint(case.spoken):
+                return False
+        return all(any(term.holds(case, sticky=sticky and not no) for term in terms) != no for no, terms in self.parts)
 
 
 def parse(text: str, *, known: Iterable[str]) -> Condition:
@@ -71,42 +117,20 @@ def parse(text: str, *, known: Iterable[str]) -> Condition:
     for part in text.split(" + "):
         part = part.strip()
         no = part.startswith("!")
-        terms = tuple(term.strip() for term in part.removeprefix("!").split("|"))
-        for term in terms:
-            _check(term, names, text)
+        terms = tuple(_read(term.strip(), names, text) for term in part.removeprefix("!").split("|"))
         parts.append((no, terms))
     return Condition(tuple(parts))
 
 
-def _check(term: str, names: set[str], text: str) -> None:
+def _read(term: str, known: set[str], text: str) -> _Term:
     compared = _COMPARED.match(term)
     if compared is not None and compared.group(1) in NUMBERS:
-        return
+        return _Term(names=(compared.group(1),), sign=compared.group(2), bound=float(compared.group(3)))
     way, _, name = term.rpartition(":")
-    if (not way or way in _WAYS) and all(part in names or part in FLAGS for part in name.split("~")):
-        return
+    names = tuple(name.split("~"))
+    if (not way or way in _WAYS) and all(part in known or part in FLAGS for part in names):
+        return _Term(way, names)
     raise KnowledgeError(f"Condition {text!r} has unknown term {term!r}", expected="a finding, fact or measurement")
-
-
-def _term(term: str, case: Case, sticky: bool) -> bool:
-    compared = _COMPARED.match(term)
-    if compared is not None:
-        value, sign, bound = case.numbers.get(compared.group(1)), compared.group(2), float(compared.group(3))
-        if value is None:
-            return False
-        if sign == "<":
-            return value < bound
-        if sign == "<=":
-            return value <= bound
-        return value > bound if sign == ">" else value >= bound
-    way, _, name = term.rpartition(":")
-    if "~" in name:
-        wanted = name.split("~")
-        return any(all(part in sentence or part in case.flags for part in wanted) for sentence in case.sentences)
-    if way:
-        sets = {"gone": case.gone, "past": case.past, "denied": case.denied, "asked": case.asked}
-        return any(name in found for found in (*sets.values(), case.now)) if way == "any" else name in sets[way]
-    return name in case.now or name in case.flags or (sticky and name in case.gone)
 
 
 def build_case(

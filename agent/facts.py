@@ -68,7 +68,9 @@ _NOT_SYMPTOM = re.compile(
     r"\brain(?:s|ed|ing)?\b|snow|sunny|weather|heatwave|holiday|garden|builders?\b|怀孕|孕|头胎|二胎|胎动|手术|打针|接种|疫苗|戒烟|抽烟|吸烟"
     r"|结婚|飞机|下雨|的雨|下雪|天晴|天气|放假|装修|施工)"
 )
-_ASIDE = re.compile(r"\brain(?:s|ed|ing)?\b|snow|sunny|weather|heatwave|garden|builders?\b|下雨|的雨|下雪|天晴|天气|装修|施工")
+_ASIDE = re.compile(
+    r"\brain(?:s|ed|ing)?\b|snow|sunny|weather|heatwave|garden|builders?\b|下雨|的雨|下雪|天晴|天气|装修|施工"
+)
 """What a span of time beside it tells of, in place of a complaint."""
 _FEMALE = re.compile(
     r"\b(?:female|woman|girl|lady|she|her|wife|girlfriend|mum|mom|mother|gran|grandma|nan|nana|"

@@ -28,7 +28,7 @@ def _matcher() -> Matcher:
     patterns |= {_EXCEPT + name: spec.exceptions for name, spec in lexicon.findings.items() if spec.exceptions}
     patterns |= {_UNLESS + name: spec.unless for name, spec in lexicon.findings.items() if spec.unless}
     patterns |= {_CUE + name: texts for name, texts in lexicon.cues.items()}
-    return Matcher(patterns, words=lexicon.words, spelling=lexicon.spelling)
+    return Matcher(patterns, words=lexicon.words, spelling=lexicon.spelling, compounds=lexicon.compounds)
 
 
 def find(text: SafeText, language: Language) -> tuple[Finding, ...]:

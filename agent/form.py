@@ -204,7 +204,9 @@ def _its_own(spoken: Spoken, request: Request) -> tuple[str, ...]:
         return ()
     passages = [hit.passage for hit in request.hits]
     words = (request.words, request.question, *request.earlier)
-    put = asking.may_be_put(spoken.question, words=words, passages=passages, asks=request.asks, language=request.language)
+    put = asking.may_be_put(
+        spoken.question, words=words, passages=passages, asks=request.asks, language=request.language
+    )
     return (spoken.question,) if put else ()
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -51,10 +52,12 @@ class _Pattern:
     id: str
     sets: tuple[int, ...]
     gaps: tuple[int, ...]
+    needs: frozenset[int]
 
 
 class Matcher:
-    """Compiled patterns. `patterns` maps an id to its patterns, `words` a class to its members."""
+    """Compiled patterns. `patterns` maps an id to its patterns, `words` a class to its members. A character alone is not matched
+    inside one of the `compounds`: in 糖尿病 there is no 尿."""
 
     def __init__(
         self,
@@ -62,17 +65,27 @@ class Matcher:
         *,
         words: Mapping[str, Iterable[str]],
         spelling: Mapping[str, str] | None = None,
+        compounds: Iterable[str] = (),
     ) -> None:
         self._words = {name: tuple(items) for name, items in words.items()}
+        self._compounds: dict[str, list[str]] = {}
+        for compound in compounds:
+            self._compounds.setdefault(compound[0], []).append(compound)
         self._sets: dict[frozenset[Phrase], int] = {}
         self._plain: dict[str, Phrase] = {}
         self._elements: dict[str, frozenset[Phrase]] = {}
-        self._first: dict[int, list[_Pattern]] = {}
         self._spelling = {wrong: stem(right) for wrong, right in (spelling or {}).items()}
-        for name, texts in patterns.items():
-            for text in (part for whole in texts for part in whole.split(" / ")):
-                for sets, gaps in self._compile(text):
-                    self._first.setdefault(sets[0], []).append(_Pattern(name, sets, gaps))
+        compiled = [
+            _Pattern(name, sets, gaps, frozenset(sets))
+            for name, texts in patterns.items()
+            for text in (part for whole in texts for part in whole.split(" / "))
+            for sets, gaps in self._compile(text)
+        ]
+        # Each is looked at where the rarest of its sets is found.
+        often = Counter(number for pattern in compiled for number in set(pattern.sets))
+        self._rarest: dict[int, list[_Pattern]] = {}
+        for pattern in compiled:
+            self._rarest.setdefault(min(pattern.sets, key=often.__getitem__), []).append(pattern)
         phrases: dict[Phrase, list[int]] = {}
         for members, number in self._sets.items():
             for phrase in members:
@@ -159,9 +172,12 @@ class Matcher:
     def match(self, tokens: Sequence[Token]) -> list[Match]:
         """Every match, in no order that matters; at most one for each pattern and starting place."""
         stems = [self._known(token) for token in tokens]
+        inside = self._inside(stems)
         spans: dict[int, list[tuple[int, int]]] = {}
         for place, word in enumerate(stems):
             for rest, numbers in self._starts.get(word, ()):
+                if not rest and place in inside:
+                    continue
                 end = place + 1 + len(rest)
                 if rest and tuple(stems[place + 1 : end]) != rest:
                     continue
@@ -176,10 +192,20 @@ class Matcher:
                             spans.setdefault(number, []).append((place, place + 1))
         found: list[Match] = []
         for number in list(spans):
-            for pattern in self._first.get(number, ()):
-                if all(part in spans for part in pattern.sets):
+            for pattern in self._rarest.get(number, ()):
+                if spans.keys() >= pattern.needs:
                     found += self._join(pattern, spans, tokens)
         return found
+
+    def _inside(self, stems: Sequence[str]) -> set[int]:
+        """Where the characters of compounds stand."""
+        return {
+            place + offset
+            for place, first in enumerate(stems)
+            for compound in self._compounds.get(first, ())
+            if "".join(stems[place : place + len(compound)]) == compound
+            for offset in range(len(compound))
+        }
 
     def _join(
         self, pattern: _Pattern, spans: Mapping[int, list[tuple[int, int]]], tokens: Sequence[Token]

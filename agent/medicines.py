@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
@@ -196,6 +196,8 @@ class _Look:
     audience: Audience
     facts: Facts
     question: str
+    _pages: dict[str, dict[str, tuple[Passage, ...]]] = field(default_factory=dict, init=False)
+    """What `pages` found, by the medicine's id: a question asks for the same ones several times."""
 
     def pair(self, one: Subject, other: Subject) -> Check:
         shared = one.medicine.holds & other.medicine.holds
@@ -249,13 +251,15 @@ class _Look:
 
     def pages(self, medicine: Medicine) -> dict[str, tuple[Passage, ...]]:
         """The passages of the pages that are on a medicine or its family, by document."""
-        names = names_of(medicine, self.language)
-        families = [name for group in medicine.groups for name in names_of(Medicine(group), self.language)]
-        found = self._best(names, families, field="names", k=_BY_NAME)
-        documents = dict.fromkeys(
-            p.document for p in found if p.kind in ("medicine", "document") and _is_page_of(p, medicine)
-        )
-        return {document: self.index.of(document) for document in documents}
+        if medicine.id not in self._pages:
+            names = names_of(medicine, self.language)
+            families = [name for group in medicine.groups for name in names_of(Medicine(group), self.language)]
+            found = self._best(names, families, field="names", k=_BY_NAME)
+            documents = dict.fromkeys(
+                p.document for p in found if p.kind in ("medicine", "document") and _is_page_of(p, medicine)
+            )
+            self._pages[medicine.id] = {document: self.index.of(document) for document in documents}
+        return self._pages[medicine.id]
 
     def _without_page(self, *subjects: Subject) -> tuple[Subject, ...]:
         """The subjects that no page is on; alcohol and food are not looked for one."""

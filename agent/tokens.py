@@ -53,7 +53,8 @@ def stem(word: str) -> str:
 
 def simplified(text: str, traditional: Mapping[str, str]) -> str:
     """The text in lower case with traditional characters made simple, for expressions that are not over tokens."""
-    return text.lower().translate({ord(a): b for a, b in traditional.items()})
+    lower = text.lower()
+    return lower if lower.isascii() else "".join([traditional.get(character, character) for character in lower])
 
 
 def tokenize(text: str, *, traditional: Mapping[str, str] | None = None) -> tuple[Token, ...]:

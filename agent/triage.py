@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -21,9 +21,11 @@ _KEPT = 3
 _GENERAL = "unwell"
 """The question for a message that names nothing to ask about."""
 _YES = re.compile(
-    r"\W*(?:yes|yeah|yep|yup|y|(?:i do|he does|she does|it does|it is|i am)"
-    r"(?! (?:not|only|just|fine|ok|okay|nothing|no|better|much better))|both|all of (?:them|"
-    r"these|those)|some of (?:them|those)|a bit of|"
+    r"\W*(?:yes|yeah|yep|yup|y|(?:i do|he does|she does|it does|it is|i am|he is|she is)"
+    # "I am 34 and otherwise well" tells of somebody; "I am, yes" and "it is quite bad" answer.
+    r"(?! (?:quite |very |really |all )?(?:fine|ok|okay|well|healthy|good|better|normal))"
+    r"(?=\s*$|\s*[.,;!?，。]| (?:have|get|feel|a bit|a little|quite|very|really|so|all|indeed|bad|worse|getting|yes))"
+    r"|both|all of (?:them|these|those)|some of (?:them|those)|a bit of|"
     r"有|是|是的|嗯|对|对的|有的|有一点|有点|都有|会|确实)(?![a-z一-鿿])",
     re.IGNORECASE,
 )
@@ -71,6 +73,28 @@ def _rules() -> _Rules:
         unless={name: tuple(parse(text, known=known) for text in q.unless) for name, q in data.questions.items()},
         raises=tuple((parse(when, known=known), low, high) for when, low, high in data.raises),
     )
+
+
+@cache
+def _places() -> Mapping[str, tuple[int, ...]]:
+    """Where in `_rules` stand the rules that may fire where a name is there; under "" those that may fire of nothing at all."""
+    places: dict[str, dict[int, None]] = {}
+    for place, (_, conditions, _) in enumerate(_rules().rules):
+        for condition in conditions:
+            for name in min(condition.needs, key=len, default=frozenset({""})):
+                places.setdefault(name, {})[place] = None
+    return {name: tuple(found) for name, found in places.items()}
+
+
+def _fired(case: Case) -> list[RuleSpec]:
+    """The rules that hold, in their order. Only those are tried that name something of the case."""
+    may = {place for name in ("", *case.spoken) for place in _places().get(name, ())}
+    return [
+        rule
+        for rule, conditions, undone in (_rules().rules[place] for place in sorted(may))
+        if any(condition.holds(case, sticky=rule.sticky) for condition in conditions)
+        and not any(condition.holds(case) for condition in undone)
+    ]
 
 
 class Memory:
@@ -179,12 +203,7 @@ def _advance(old: _Step, heard: Heard) -> _Step:
 def _judge(case: Case, found: Sequence[Sequence[Finding]], settled: dict[str, str]) -> _Step:
     """What the rules say of a case, then its questions, then the default levels of its symptoms."""
     data = load_triage()
-    fired = [
-        rule
-        for rule, conditions, undone in _rules().rules
-        if any(condition.holds(case, sticky=rule.sticky) for condition in conditions)
-        and not any(condition.holds(case) for condition in undone)
-    ]
+    fired = _fired(case)
     symptoms = _symptoms(found)
     asks = [spec.ask for spec in symptoms if spec.ask and spec.id in case.now]
     by_id = {rule.id: rule for rule in data.rules}

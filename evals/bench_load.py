@@ -17,6 +17,7 @@ import random
 import shutil
 import signal
 import socket
+import string
 import subprocess
 import sys
 import tempfile
@@ -35,8 +36,34 @@ if TYPE_CHECKING:
     import httpx
 
 ASKED = (*QUESTIONS, "My dad has had a heavy pressure on his chest for 40 minutes and he is grey and sweaty")
-FOLLOWING = ("I am 34 and otherwise well.", "No, nothing like that.", "And what if it gets worse?")
+FOLLOWING = ("I am {age} and otherwise well.", "No, nothing like that.", "And what if it gets worse?")
 """What is said on the second to fourth turn; then a new conversation begins."""
+OPENINGS = {
+    "en": (
+        "Hello, {name} here from the {place}.",
+        "Hi, I was told at the {place} to ask here.",
+        "Good morning, I work at the {place}.",
+    ),
+    "zh": ("你好，我在{place}上班。", "您好，{place}的同事让我来问问。", "早上好，我住在{place}附近。"),
+}
+PLACES = {
+    "en": [
+        "library",
+        "bakery",
+        "school",
+        "harbour",
+        "market",
+        "garage",
+        "museum",
+        "station",
+        "theatre",
+        "farm",
+        "office",
+        "mill",
+    ],
+    "zh": ["图书馆", "面包店", "学校", "码头", "市场", "修车厂", "博物馆", "车站", "剧院", "农场", "办公楼", "工厂"],
+}
+"""Two of these before each first question, so that the server has hardly ever read the same message before."""
 WARM_UP = 0.2
 """The first share of the run, left out of the slope of memory."""
 _STARTS_S, _ENDS_S = 900.0, 15.0
@@ -181,21 +208,21 @@ def _keys(home: Path, count: int) -> list[str]:
 
 async def _load(
     ends: _Ends, server: int, keys: Sequence[str], options: argparse.Namespace
-) -> tuple[list[Turn], list[tuple[float, float]]]:
-    """Turns of all conversations, and (seconds, MB) of the server's memory."""
+) -> tuple[list[Turn], list[tuple[float, float, float]]]:
+    """Turns of all conversations, and (seconds, MB resident, MB of them that no file is mapped to) of the server's memory."""
     import httpx
 
     turns: list[Turn] = []
-    memory: list[tuple[float, float]] = []
+    memory: list[tuple[float, float, float]] = []
     began = time.monotonic()
     until = began + options.seconds
 
     async def watch() -> None:
         every = min(10.0, options.seconds / 12)
         while time.monotonic() < until:
-            memory.append((time.monotonic() - began, _resident(server)))
+            memory.append((time.monotonic() - began, *_resident(server)))
             await asyncio.sleep(every)
-        memory.append((time.monotonic() - began, _resident(server)))
+        memory.append((time.monotonic() - began, *_resident(server)))
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(base_url=ends.url, timeout=180, trust_env=False, limits=limits) as client:
@@ -211,7 +238,7 @@ async def _talk(
     await asyncio.sleep(options.think * number / max(1, options.conversations))
     while time.monotonic() < until:
         messages: list[dict[str, str]] = []
-        for text in (chance.choice(ASKED), *FOLLOWING):
+        for text in _told(chance):
             if time.monotonic() >= until:
                 return
             messages.append({"role": "user", "content": text})
@@ -222,6 +249,19 @@ async def _talk(
             messages.append({"role": "assistant", "content": said})
             # Not all at the same moment for ever.
             await asyncio.sleep(options.think * chance.uniform(0.8, 1.2))
+
+
+def _told(chance: random.Random) -> list[str]:
+    """What is said in one conversation."""
+    asked = chance.choice(ASKED)
+    language = "en" if asked.isascii() else "zh"
+    opening = " ".join(
+        chance.choice(OPENINGS[language]).format(
+            name=chance.choice(string.ascii_uppercase), place=chance.choice(PLACES[language])
+        )
+        for _ in range(2)
+    )
+    return [f"{opening} {asked}", *(text.format(age=chance.randint(19, 64)) for text in FOLLOWING)]
 
 
 async def _ask(client: httpx.AsyncClient, key: str, messages: list[dict[str, str]]) -> tuple[Turn, str]:
@@ -257,10 +297,10 @@ async def _ask(client: httpx.AsyncClient, key: str, messages: list[dict[str, str
 
 
 def _report(
-    turns: Sequence[Turn], memory: Sequence[tuple[float, float]], options: argparse.Namespace
+    turns: Sequence[Turn], memory: Sequence[tuple[float, float, float]], options: argparse.Namespace
 ) -> dict[str, Any]:
     good = [turn for turn in turns if not turn.fault]
-    megabytes = [size for _, size in memory]
+    megabytes, own = [size for _, size, _ in memory], [size for _, _, size in memory]
     settled = [point for point in memory if point[0] >= WARM_UP * options.seconds]
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -277,7 +317,11 @@ def _report(
         "first_piece_ms": shares([1000 * turn.first for turn in good if turn.first]),
         "memory_mb": {
             "start": megabytes[0], "least": min(megabytes), "most": max(megabytes), "end": megabytes[-1],
-            "slope_a_minute_after_warm_up": round(60 * slope(settled), 3), "samples": len(megabytes),
+            "slope_a_minute_after_warm_up": round(60 * slope([(at, size) for at, size, _ in settled]), 3),
+            # Without the files that are mapped, whose pages become resident as they are first read and can be dropped.
+            "own_start": own[0], "own_end": own[-1],
+            "own_slope_a_minute_after_warm_up": round(60 * slope([(at, size) for at, _, size in settled]), 3),
+            "samples": len(megabytes),
         },
     }  # fmt: skip
 
@@ -292,10 +336,15 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return up / sum((x - middle_x) ** 2 for x, _ in points)
 
 
-def _resident(process: int) -> float:
-    """MB in memory of a process."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+def _resident(process: int) -> tuple[float, float]:
+    """MB in memory of a process: all, and what no file is mapped to."""
+    rows = Path(f"/proc/{process}/status").read_text().splitlines()
+    sizes = {
+        name: int(rest.split()[0]) * 1024 / 1e6
+        for name, rest in (row.split(":", 1) for row in rows)
+        if name.startswith("Rss")
+    }
+    return round(sum(sizes.values()), 1), round(sizes["RssAnon"], 1)
 
 
 def _free_port() -> int:

@@ -38,4 +38,3 @@ def search(
 
     identity = f"search {index.corpus} {embedder.id} {k} {mode} {language}"
     run_each(work, text, source, target, identity=identity)
-

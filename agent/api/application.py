@@ -84,7 +84,9 @@ def create_app(
         app.add_exception_handler(kind, _told)
     origins = tuple(filter(None, (origin.strip() for origin in settings.api_origins.split(","))))
     app.add_middleware(Shield, metrics=metrics, origins=origins)
-    app.state.staff = Staff(House(agent, ready, settings, db, turns, metrics), staff_pages() if pages is None else pages)
+    app.state.staff = Staff(
+        House(agent, ready, settings, db, turns, metrics), staff_pages() if pages is None else pages
+    )
     # Before all else: the session is looked at on every request to a page of those who sign in.
     app.add_middleware(Doors, staff=app.state.staff)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]

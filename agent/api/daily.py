@@ -1,4 +1,4 @@
-"""Once a day, while the server runs: what is past its time is erased, and sessions and counters that have ended go."""
+"""Once a day, while the server runs: what is past its time is erased, ended sessions go, and the audit chain is walked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent.api.logs import place_of
+from agent.api.metrics import Metrics
 from agent.database import Database, stamp
 
 log = logging.getLogger("anamnesis.daily")
@@ -20,10 +21,11 @@ _FIRST_S = 60.0
 
 
 class Daily:
-    """A thread that purges. Of several processes on one home one does it; of several homes each does, which harms nothing."""
+    """A thread that purges and then walks the audit chain. Of several processes on one home one does it; of several homes each
+    does, which harms nothing. `metrics` are told whether the chain is whole."""
 
-    def __init__(self, db: Database, *, first: float = _FIRST_S) -> None:
-        self._db, self._first = db, first
+    def __init__(self, db: Database, *, metrics: Metrics | None = None, first: float = _FIRST_S) -> None:
+        self._db, self._metrics, self._first = db, metrics, first
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="daily", daemon=True)
 
@@ -36,7 +38,7 @@ class Daily:
         self._over.set()
 
     def once(self) -> bool:
-        """Purge if the last one is a day old and no other process is at it; whether it was done here.
+        """Purge and walk the chain if the last time is a day old and no other process is at it; whether it was done here.
 
         Raises:
             AnamnesisError: the database or the policy cannot be read.
@@ -61,7 +63,17 @@ class Daily:
         log.info(
             "Purged: %d conversations, %d records, %d sessions", ended.conversations, ended.records, ended.sessions
         )
+        self._walk()
         return True
+
+    def _walk(self) -> None:
+        found = self._db.audit.verify()
+        if self._metrics is not None:
+            self._metrics.verified(whole=not found.fault)
+        if found.fault:
+            log.error("The audit chain is broken: %s. See docs/operating.md", found.fault)
+        else:
+            log.info("The audit chain is whole: %d records", found.entries)
 
     def _run(self) -> None:
         wait = self._first
@@ -71,7 +83,7 @@ class Daily:
                 self.once()
             except Exception as fault:
                 # Nobody's answer hangs on it; the operator reads of it, and it is tried again.
-                log.error("The daily purge failed: %s in %s", type(fault).__name__, place_of(fault))
+                log.error("The daily work failed: %s in %s", type(fault).__name__, place_of(fault))
 
 
 def _last(done: Path) -> datetime:

@@ -172,7 +172,8 @@ class Told(BaseModel):
     label: str = Field(description="Says that a program wrote it; show it with the answer.")
     ai_generated: bool
     held: HeldTold | None = Field(
-        None, description="A clinician looks at the answer first; `answer` is what is never withheld: the urgency, the signs."
+        None,
+        description="A clinician looks at the answer first; `answer` is what is never withheld: the urgency, the signs.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -29,6 +30,8 @@ _SWEEP_S = 15.0
 _END_S = 1.5
 """How long ctrl-C waits for answers and weights to end before it leaves them."""
 _START_S = 60.0
+_ARENA_MAX = -8
+"""glibc's M_ARENA_MAX, see mallopt(3)."""
 
 
 class Server:
@@ -77,6 +80,7 @@ def serve(settings: Settings, *, progress: Progress | None = None) -> None:
     """
     _check_port(settings)
     began = time.monotonic()
+    few_arenas()
     opening = Opening(settings, progress=progress)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads these when it is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -96,7 +100,7 @@ def serve(settings: Settings, *, progress: Progress | None = None) -> None:
     )
     server = Server(app, host=settings.host, port=settings.port, forwarded=settings.forwarded)
     staff, db = app.state.staff, app.state.services.db
-    daily = Daily(db)
+    daily = Daily(db, metrics=metrics)
     try:
         _check_signons(settings)
         opening.agent()
@@ -123,6 +127,20 @@ def serve(settings: Settings, *, progress: Progress | None = None) -> None:
         desk.stop_all()
         app.state.services.turns.stop_all()
         _within(_END_S, server.close, opening.close)
+
+
+def few_arenas(most: int = 2) -> bool:
+    """Tell glibc to keep at most so many heaps, before threads begin; whether it could be told (elsewhere than on glibc: no).
+
+    Each turn has a thread of its own. With a heap for each of many threads, memory rises by some 27 kB a turn without an end in
+    sight; with two it stays where it is (docs/operating.md). MALLOC_ARENA_MAX, where it is set, stands.
+    """
+    if "MALLOC_ARENA_MAX" in os.environ:
+        return False
+    try:
+        return bool(ctypes.CDLL(None).mallopt(_ARENA_MAX, most))
+    except (OSError, AttributeError):
+        return False
 
 
 def _check_signons(settings: Settings) -> None:

@@ -49,6 +49,8 @@ class Lexicon:
     cues: Mapping[str, tuple[str, ...]]
     spelling: Mapping[str, str]
     traditional: Mapping[str, str]
+    compounds: tuple[str, ...] = ()
+    """Chinese words whose single characters say nothing by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ def load_lexicon() -> Lexicon:
     cues: dict[str, tuple[str, ...]] = {}
     spelling: dict[str, str] = {}
     traditional: dict[str, str] = {}
+    compounds: tuple[str, ...] = ()
     for path in sorted((_HERE / "findings").glob("*.toml")):
         data = _read(path)
         for name, value in data.pop("words", {}).items():
@@ -134,6 +137,7 @@ def load_lexicon() -> Lexicon:
         for name, value in data.pop("cues", {}).items():
             cues[name] = cues.get(name, ()) + _strings(value.get("en")) + _strings(value.get("zh"))
         spelling |= {wrong: right for right, wrongs in data.pop("spelling", {}).items() for wrong in wrongs}
+        compounds += _strings(data.pop("compounds", {}).get("zh"))
         script = data.pop("traditional", {})
         traditional |= dict(zip(script.get("from", ""), script.get("to", ""), strict=True))
         for name, value in data.items():
@@ -156,7 +160,9 @@ def load_lexicon() -> Lexicon:
         for parent in spec.parents:
             if parent not in findings:
                 raise KnowledgeError(f"Finding {spec.id} is a kind of unknown {parent}", remedy="Define the parent")
-    return Lexicon(findings=findings, words=words, cues=cues, spelling=spelling, traditional=traditional)
+    return Lexicon(
+        findings=findings, words=words, cues=cues, spelling=spelling, traditional=traditional, compounds=compounds
+    )
 
 
 def _of_class(classes: Iterable[str]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ _CONTENT = 510
 # Tokens of one run, padding counted: enough to keep two cores busy, and a few tens of megabytes of activations.
 _RUN = 2048
 # A message is read to search, to triage and to see what it asks for.
-_RECENT = 4
+_RECENT = 16
 
 
 @cache

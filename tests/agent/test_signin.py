@@ -406,10 +406,36 @@ def test_what_is_past_its_time_goes_once_a_day(tmp_path):
     failing = Daily(db, first=0)
     failing.start()
     try:
-        assert told.came.wait(60) and "The daily purge failed: ConfigError" in told.said
+        assert told.came.wait(60) and "The daily work failed: ConfigError" in told.said
     finally:
         failing.close()
         logging.getLogger("anamnesis.daily").removeHandler(told)
+
+
+def test_a_changed_record_is_found_by_the_day_and_told_to_log_and_numbers(tmp_path):
+    from agent.api.daily import Daily
+    from agent.api.metrics import Metrics
+
+    clock = SimpleNamespace(now=utc_now())
+    db = open_ground(load(home=tmp_path, engine="none"), clock=lambda: clock.now)
+    db.audit.append("turn", {"kind": "answer"}, conversation="one")
+    metrics, told = Metrics(), _Told()
+    daily = Daily(db, metrics=metrics)
+    assert daily.once()
+    assert b'audit_verified_timestamp_seconds{outcome="whole"}' in metrics.page(None, queued=0)
+    with db.writing() as connection:
+        for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'").all():
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        connection.exec_driver_sql("UPDATE audit SET payload = '{}' WHERE payload IS NOT NULL")
+    clock.now += timedelta(hours=25)
+    logging.getLogger("anamnesis.daily").addHandler(told)
+    try:
+        assert daily.once()
+    finally:
+        logging.getLogger("anamnesis.daily").removeHandler(told)
+    page = metrics.page(None, queued=0)
+    assert b'audit_verified_timestamp_seconds{outcome="broken"}' in page and b'{outcome="whole"}' not in page
+    assert told.said.startswith("The audit chain is broken: the content of record")
 
 
 class _Told(logging.Handler):

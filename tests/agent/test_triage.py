@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agent import triage as rules_of_triage
+from agent.conditions import Case, parse
+from agent.heard import Heard, hear
 from agent.triage import triage
 from agent.types import Language, SafeText, Triage
 from knowledge.rules import load_examples
@@ -30,6 +34,47 @@ def test_rule_fires_on_its_examples_and_on_no_other(rule: str) -> None:
                 if fired is not (kind == "positive"):
                     wrong.append((kind, text))
     assert wrong == []
+
+
+def test_rules_that_are_not_tried_would_not_have_fired() -> None:
+    """Only rules that name something of the case are tried: with every rule tried the same fire, in the same order."""
+    messages = [
+        (text, language)
+        for kinds in list(load_examples().values())[::7]
+        for by_language in kinds.values()
+        for language in ("en", "zh")
+        for text in by_language[language][:1]
+    ]
+    fired = 0
+    for text, language in messages:
+        case = hear(SafeText(text), language, Heard()).case()
+        every = [
+            rule
+            for rule, conditions, undone in rules_of_triage._rules().rules
+            if any(condition.holds(case, sticky=rule.sticky) for condition in conditions)
+            and not any(condition.holds(case) for condition in undone)
+        ]
+        assert rules_of_triage._fired(case) == every
+        fired += len(every)
+    assert fired > len(messages) / 3
+
+
+def test_what_nothing_of_a_condition_is_said_of_is_settled_by_names_alone() -> None:
+    """`needs` spares work and changes nothing: parts are tried one by one beside it."""
+    known = ("fever", "cough")
+    case = replace(_nothing(), now=frozenset({"cough"}), numbers={"age": 30.0, "temp": None})
+    for text, holds in (
+        ("cough", True), ("fever", False), ("fever|cough", True), ("!fever", True), ("!cough", False), ("age>=30", True),
+        ("temp>=38", False), ("cough + age<1", False), ("denied:cough", False), ("any:cough", True), ("cough + !temp>=38", True),
+    ):  # fmt: skip
+        condition = parse(text, known=known)
+        tried = all(any(term.holds(case, sticky=False) for term in terms) != no for no, terms in condition.parts)
+        assert condition.holds(case) == tried == holds, text
+
+
+def _nothing() -> Case:
+    none = frozenset[str]()
+    return Case(now=none, gone=none, past=none, denied=none, asked=none, sentences=(), numbers={}, flags=none)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair["en"][:40])
@@ -312,3 +357,23 @@ def test_what_is_happening_now_stays_an_emergency_beside_old_or_denied_words(tex
 )
 def test_a_place_is_read_as_the_place_it_is(text: str, rule: str) -> None:
     assert _said(text).rules[0].id == rule
+
+
+@pytest.mark.parametrize(
+    ("reply", "level"),
+    [
+        ("yes", "emergency"),
+        ("I am", "emergency"),
+        ("I am, yes", "emergency"),
+        ("it is quite bad", "emergency"),
+        ("I do have that", "emergency"),
+        # Tells of somebody and leaves the question open.
+        ("I am 34 and otherwise well.", "urgent"),
+        ("he is 5 years old", "urgent"),
+        ("I am a teacher", "urgent"),
+    ],
+)
+def test_who_tells_of_themselves_has_not_said_yes(reply: str, level: str) -> None:
+    opening = "my tummy hurts"
+    assert _triage(opening).level == "unclear"
+    assert _triage(opening, reply).level == level

@@ -10,6 +10,7 @@ import pytest
 
 from agent.conditions import FLAGS, parse
 from agent.matcher import Matcher
+from agent.tokens import tokenize
 from knowledge import rules
 from knowledge.errors import KnowledgeError
 from knowledge.rules import load_examples, load_lexicon, load_triage
@@ -98,3 +99,19 @@ def test_the_data_loads_quickly() -> None:
     load_lexicon()
     load_triage()
     assert time.process_time() - started < 0.5
+
+
+def test_a_character_inside_a_compound_says_nothing_by_itself():
+    matcher = Matcher({"blood": ["血"], "wee": ["尿"], "both": ["血 ..3 尿"], "pressure": ["血压"]}, words={}, compounds=("高血压", "糖尿病"))
+
+    def found(text):
+        return {match.id for match in matcher.match(tokenize(text))}
+
+    assert found("高血压糖尿病") == {"pressure"}
+    assert found("糖尿病，尿里有血") == {"wee", "blood"} and found("血从尿里来") == {"blood", "wee", "both"}
+
+
+def test_every_compound_is_more_than_one_chinese_character_and_stands_once():
+    compounds = load_lexicon().compounds
+    assert len(set(compounds)) == len(compounds) > 50
+    assert all(len(each) > 1 and all("\u4e00" <= char <= "\u9fff" for char in each) for each in compounds)
