@@ -15,6 +15,7 @@ from typing import Final
 from agent import learned, wishes
 from agent.corrections import is_correction, mended
 from agent.learned import Near
+from agent.telling import telling
 from agent.triage import asking, denies, unanswered
 from agent.types import Facts, FiredRule, Language, Level, SafeText, Triage
 from knowledge.rules import load_triage
@@ -95,7 +96,7 @@ def refine(
     model = learned.load(MODEL)
     if embedder.id != model.embedder or (history[-1].text and not wishes.without(history[-1].text)):
         return triage
-    text = wishes.without(told or reading(history))
+    text = telling(wishes.without(told or reading(history)), language)
     vector = embedder.query(text)
     shares = model.read(text, vector, named(triage))
     plain = not triage.has_symptom and any(pattern.match(text) for pattern in _PLAIN)

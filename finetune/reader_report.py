@@ -17,6 +17,7 @@ import numpy as np
 
 from agent import adapted, readings, refine
 from agent.privacy import redact_once
+from agent.telling import telling
 from evals import perturb
 from evals.casebank import policy_cases, triage_cases
 
@@ -47,7 +48,8 @@ def urgency(reader: adapted.Adapted, tell: Callable[[str, str, int], str]) -> tu
     losses, right, found = [], 0, {True: [0, 0], False: [0, 0]}
     cases = triage_cases("validation")
     for seed, case in enumerate(cases):
-        shares = _shares(reader, tell(case.text, case.language, seed))["urgency"]
+        told = tell(case.text, case.language, seed)
+        shares = _shares(reader, telling(told, case.language))["urgency"]
         by_level = dict(zip(refine.LEVELS, shares.tolist(), strict=True))
         losses.append(sum(by_level[level] for level in case.accepted))
         right += max(by_level, key=by_level.__getitem__) in case.accepted
