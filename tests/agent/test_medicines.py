@@ -238,13 +238,15 @@ STATES = [
     ("Can I take paracetamol while breastfeeding?", WARNED),
     ("is atorvastatin ok when breastfeeding", WARNED),
     ("can I take loperamide when pregnant", WARNED),
-    ("Can I take montelukast when pregnant?", UNKNOWN),
+    ("Can I take hydralazine when pregnant?", UNKNOWN),
+    ("Can I take montelukast when pregnant?", WARNED),
     ("is mebeverine safe while breastfeeding", UNKNOWN),
     ("孕妇能吃布洛芬吗", WARNED),
     ("哺乳期能吃阿司匹林吗", WARNED),
     ("怀孕可以吃奥美拉唑吗", WARNED),
     ("喂奶能吃感冒药吗", WARNED),
-    ("孕妇能吃蒙脱石散吗", UNKNOWN),
+    ("孕妇能吃多潘立酮吗", UNKNOWN),
+    ("孕妇能吃蒙脱石散吗", WARNED),
     ("备孕能吃二甲双胍吗", WARNED),
 ]
 ALLERGIES = [
@@ -327,8 +329,8 @@ def test_pages_that_disagree_are_both_shown_and_the_stricter_leads(index):
 
 
 def test_silence_is_said_plainly_and_a_missing_page_is_named(index):
-    text = "\n".join(line.text for line in lines(_check(index, "Can I take montelukast with cetirizine?"), "en"))
-    assert "do not say whether" in text and "does not mean that it is safe" in text and "no page on montelukast" in text
+    text = "\n".join(line.text for line in lines(_check(index, "Can I take hydralazine with cetirizine?"), "en"))
+    assert "do not say whether" in text and "does not mean that it is safe" in text and "no page on hydralazine" in text
     text = "\n".join(line.text for line in lines(_check(index, "奥司他韦和布洛芬能一起吃吗"), "zh"))
     assert "没有说不等于安全" in text and "没有关于" not in text
 
