@@ -22,7 +22,8 @@ def test_the_api_does_what_its_description_says(api_agent, tmp_path):
             sys.executable, "-m", "schemathesis.cli", "run", f"{served.url}/api/openapi.json", "--header", f"Authorization: Bearer {key}",
             "--header", "X-Forwarded-For: 203.0.113.9",
             "--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES), "--max-failures", "5", "--seed", "1",
-            "--workers", "2", "--request-timeout", "60", "--no-color", "--generation-database", "none",
+            # One worker: with two, Python 3.11 now and then breaks hypothesis's reading of a lambda (SystemError in ast.parse).
+            "--workers", "1", "--request-timeout", "60", "--no-color", "--generation-database", "none",
             # As from elsewhere: on this machine the metrics need no key.
             # A consent to nothing, a passage that is not there, both of two that exclude each other: what fits the schema may
             # still be refused, and says why.
