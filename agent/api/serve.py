@@ -132,8 +132,8 @@ def serve(settings: Settings, *, progress: Progress | None = None) -> None:
 def few_arenas(most: int = 2) -> bool:
     """Tell glibc to keep at most so many heaps, before threads begin; whether it could be told (elsewhere than on glibc: no).
 
-    Each turn has a thread of its own. With a heap for each of many threads, memory rises without an end in sight; with two it hardly
-    does (docs/operating.md). MALLOC_ARENA_MAX, where it is set, stands.
+    Each turn has a thread of its own. With a heap for each of many threads, memory rises without an end in sight; with two it
+    hardly does (docs/operating.md). MALLOC_ARENA_MAX, where it is set, stands.
     """
     if "MALLOC_ARENA_MAX" in os.environ:
         return False
