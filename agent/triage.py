@@ -21,10 +21,10 @@ _KEPT = 3
 _GENERAL = "unwell"
 """The question for a message that names nothing to ask about."""
 _YES = re.compile(
-    r"\W*(?:yes|yeah|yep|yup|y|(?:i do|he does|she does|it does|it is|i am|he is|she is)"
-    # "I am 34 and otherwise well" tells of somebody; "I am, yes" and "it is quite bad" answer.
-    r"(?! (?:quite |very |really |all )?(?:fine|ok|okay|well|healthy|good|better|normal))"
-    r"(?=\s*$|\s*[.,;!?，。]| (?:have|get|feel|a bit|a little|quite|very|really|so|all|indeed|bad|worse|getting|yes))"
+    r"\W*(?:yes|yeah|yep|yup|y|(?:i do|he does|she does|it does|it is|i am)"
+    # "It is crushing" and "I am sweating" answer; "I am 34 and otherwise well" and "I am a teacher" tell of somebody.
+    r"(?! (?:not|only|just|nothing|no|(?:quite |very |really |much )?(?:fine|ok|okay|well|healthy|better)|otherwise"
+    r"|an? (?!bit|little)|\d|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)))"
     r"|both|all of (?:them|these|those)|some of (?:them|those)|a bit of|"
     r"有|是|是的|嗯|对|对的|有的|有一点|有点|都有|会|确实)(?![a-z一-鿿])",
     re.IGNORECASE,

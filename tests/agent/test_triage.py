@@ -367,6 +367,9 @@ def test_a_place_is_read_as_the_place_it_is(text: str, rule: str) -> None:
         ("I am, yes", "emergency"),
         ("it is quite bad", "emergency"),
         ("I do have that", "emergency"),
+        ("it is severe", "emergency"),
+        ("I am sweating", "emergency"),
+        ("I am a bit, yes", "emergency"),
         # Tells of somebody and leaves the question open.
         ("I am 34 and otherwise well.", "urgent"),
         ("he is 5 years old", "urgent"),
