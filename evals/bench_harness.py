@@ -16,7 +16,10 @@ from evals.metrics import percentile
 
 _ROUNDS = 5
 _SAMPLES = 200
-_CALLS = 12
+_PAIRS = 8
+_CALLS = 16
+_WRITTEN = 64
+"""Tokens at most, of each call."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _beside_engine(name: str) -> None:
-    """The same requests to an engine, alone and through the harness, alternately."""
+    """The same requests to an engine, alone and through the harness; which goes first alternates: a prompt's start is kept."""
     from agent.config import load
     from agent.engines import open_engine
     from agent.types import ChatRequest
@@ -51,24 +54,27 @@ def _beside_engine(name: str) -> None:
     settings = load(engine=engine, model=model or None)
     opened = open_engine(engine, model=settings.model, home=settings.home, context=settings.context)
     system = {"role": "system", "content": prompt("en", "triage")}
-    alone, through = [], []
-    for number in range(_CALLS):
-        task = triage(split="validation", n=2, seed=number, language="en")
+    subject = _as_model(BareModel(name, chat_model=opened))
+    taken: dict[str, list[float]] = {"alone": [], "through": []}
+    for number in range(_PAIRS):
+        task = triage(split="validation", n=_CALLS, seed=number, language="en")
         messages = [str(sample.input) for sample in task.dataset]
-        began = perf_counter()
-        for message in messages:
-            request = ChatRequest(messages=(system, {"role": "user", "content": message}), max_tokens=64)
-            for _piece in opened.stream(request):
-                pass
-        alone.append(perf_counter() - began)
-        subject = _as_model(BareModel(name, chat_model=opened))
-        began = perf_counter()
-        _evaluate(task, subject, max_tokens=64)
-        through.append(perf_counter() - began)
+        for way in ("alone", "through") if number % 2 else ("through", "alone"):
+            began = perf_counter()
+            if way == "through":
+                _evaluate(task, subject, max_tokens=_WRITTEN)
+            else:
+                for message in messages:
+                    asked = ({"role": "user", "content": message},)
+                    for _piece in opened.stream(ChatRequest(messages=(system, *asked), max_tokens=_WRITTEN)):
+                        pass
+            taken[way].append(perf_counter() - began)
     opened.close()
-    share = percentile([b / a - 1 for a, b in zip(alone, through, strict=True)], 0.5)
-    print(f"{name}, {_CALLS} pairs of {len(messages)} calls, seconds a pair: alone {percentile(alone, 0.5):.2f}, "
-          f"through the harness {percentile(through, 0.5):.2f}; it adds {100 * share:+.1f}% (median of the pairs)")  # fmt: skip
+    alone, through = taken["alone"], taken["through"]
+    shares = [b / a - 1 for a, b in zip(alone, through, strict=True)]
+    print(f"{name}, {_PAIRS} pairs of runs of {len(messages)} calls, seconds a run: alone {percentile(alone, 0.5):.2f}, "
+          f"through the harness {percentile(through, 0.5):.2f}; it adds {100 * percentile(shares, 0.5):+.1f}% "
+          f"(median of the pairs; from {100 * min(shares):+.1f}% to {100 * max(shares):+.1f}%)")  # fmt: skip
 
 
 def _no_op(n: int) -> Any:

@@ -321,6 +321,8 @@ def _report(
             # Without the files that are mapped, whose pages become resident as they are first read and can be dropped.
             "own_start": own[0], "own_end": own[-1],
             "own_slope_a_minute_after_warm_up": round(60 * slope([(at, size) for at, _, size in settled]), 3),
+            # Whether it still grows at the end, or has come to rest.
+            "own_each_minute": list({int(at // 60): round(size, 1) for at, _, size in memory}.values()),
             "samples": len(megabytes),
         },
     }  # fmt: skip

@@ -240,6 +240,13 @@ def test_the_rule_behind_a_banner_is_small_print_with_a_link():
     assert re.search(r'<p class="small">Rule chest-pain.*<a href="https://www.nhs.uk/x"', html)
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "a page without a date"), ("zh", "页面未注明日期")])
+def test_a_source_without_a_year_says_so_and_names_none(language, words):
+    (line,) = rule_lines((replace(RULE, year=0),), language=language)
+    assert words in line and RULE.source.split(": ")[0] in line and " 0" not in line
+    assert words not in rule_lines((RULE,), language=language)[0]
+
+
 @pytest.mark.parametrize(
     ("banner", "numbers"),
     [

@@ -100,7 +100,7 @@ def _rules(answer: Answer, language: Language) -> Html:
         (
             tag("span", join((each.id, level_badge(each.level, language)), " ")),
             each.reason,
-            link(f"{each.source} ({each.year})", each.url),
+            link(f"{each.source} ({each.year or say(language, 'review_rule_undated')})", each.url),
         )
         for each in answer.triage.rules
     ]
