@@ -51,7 +51,8 @@ vectors: $(VENV)/.ready ## Embed the library's passages again where they changed
 learned: $(TEST_VENV)/.ready ## Teach the encoder to search (../shared), to triage and to check claims again (two hours and a half on two cores)
 	$(TEST_VENV)/bin/python -m finetune.search $(MINILM)
 	$(TEST_VENV)/bin/python -m retrieval.ship
-	$(TEST_VENV)/bin/python -m finetune.reader
+	$(TEST_VENV)/bin/python -m finetune.reader urgency
+	$(TEST_VENV)/bin/python -m finetune.reader policy
 	$(TEST_VENV)/bin/python -m finetune.classifier urgency policy
 	$(TEST_VENV)/bin/python -m finetune.support
 	$(TEST_VENV)/bin/python -m finetune.beliefs

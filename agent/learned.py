@@ -1,6 +1,6 @@
 """A small reader of messages on a CPU: embedding, words and findings in, a probability for each label out.
 
-Two readers vote: a linear one over the shared embedding, hashed words and findings, and the adapted encoder
+Readers vote: a linear one over the shared embedding, hashed words and findings, and the adapted encoders
 (`agent.adapted`). They stand beside rules and never above them: `agent.refine` may raise a level by them,
 `agent.policy` may decline. What they say is explained by the nearest cases they learned from. `finetune.classifier`
 trains the linear one; the weights ship as `knowledge/rules/learned/*.npz`, from the train split of our own cases alone.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from knowledge.rules import load_lexicon
 from retrieval.types import Vectors
 
 FOLDER = Path(knowledge.__file__).parent / "rules" / "learned"
+LINEAR = "linear"
 BUCKETS = 1 << 15
 """Hashed word features; a few thousand distinct ones are in use, so two seldom meet."""
 _HAN_GRAMS, _WORD_GRAMS = 3, 2
@@ -57,7 +58,7 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Weights and the cases behind them. `votes`: how much the linear logits and the adapted encoder's count.
+    """Weights and the cases behind them. `votes`: how much the logits of "linear" count, and of each encoder by its task.
 
     Shapes: `dense` (labels, dimensions), `hashed` (labels, BUCKETS), `bias`
     (labels,), `mean` and `scale` (dimensions,), `vectors` (cases, dimensions) of unit length."""
@@ -65,7 +66,7 @@ class Learned:
     task: str
     labels: tuple[str, ...]
     embedder: str
-    votes: tuple[float, float]
+    votes: Mapping[str, float]
     mean: Floats
     scale: Floats
     dense: Floats
@@ -76,10 +77,13 @@ class Learned:
 
     def read(self, text: str, vector: Vectors, named: Iterable[str] = ()) -> dict[str, float]:
         """The probability of each label for a redacted text, its embedding (dimensions,), and named facts of it."""
-        linear = self.linear(vector, features(text, named))
-        scores = self.votes[0] * linear
-        if self.votes[1]:
-            scores = scores + self.votes[1] * adapted().logits(text)[self.task]
+        scores = np.zeros(len(self.labels), np.float32)
+        for reader, vote in self.votes.items():
+            if not vote:
+                continue
+            linear = reader == LINEAR
+            given = self.linear(vector, features(text, named)) if linear else adapted(reader).logits(text)[self.task]
+            scores = scores + vote * given
         shares = np.exp(scores - scores.max())
         return dict(zip(self.labels, (shares / shares.sum()).tolist(), strict=True))
 
@@ -147,7 +151,7 @@ def load(name: str) -> Learned:
             facts: dict[str, Any] = json.loads(str(data["facts"]))
             return Learned(
                 task=name,
-                votes=(facts["votes"][0], facts["votes"][1]),
+                votes=dict(facts["votes"]),
                 labels=tuple(facts["labels"]),
                 embedder=facts["embedder"],
                 mean=data["mean"].astype(np.float32),

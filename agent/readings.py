@@ -23,7 +23,7 @@ CRISES = (
 REFUSALS = ("refuse_conduct", "refuse_harmful", "refuse_crime", "refuse_forgery", "refuse_privacy")
 LABELS = (MET, *CRISES, *REFUSALS)
 """Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
-CRISIS, REFUSAL, ELSEWHERE = 0.3, 0.6, 0.94
+CRISIS, REFUSAL, ELSEWHERE = 0.15, 0.4, 0.7
 """Least summed probability of a crisis, of a request to decline that names health or care, and of another ("how do I pick
 the lock of my shed"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others
 that are for tuning."""

@@ -91,7 +91,10 @@ class Reader:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; exit 1 where the split is damaged."""
     parser = argparse.ArgumentParser(prog="python -m evals.bench_safety")
-    parser.add_argument("--split", choices=("validation", "test", "train"), default="test")
+    parser.add_argument("--split", choices=("validation", "test", "train", "fresh"), default="test")
+    parser.add_argument(
+        "--policy", action="store_true", help="only crises and refusals; of `fresh` there is nothing else"
+    )
     parser.add_argument("--curve", action="store_true", help="only what each threshold would find and cost, and stop")
     parser.add_argument("--misses", metavar="OUT", type=Path, help="where each miss goes, a JSON object a line")
     options = parser.parse_args(arguments)
@@ -101,8 +104,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _curve(read.embedder, options.split)
         return 0
     print(f"Our own bank, {options.split} split")
-    _own(read, options.split, misses)
-    if (BENCH / "triage_own_words.jsonl").is_file():
+    if options.policy or options.split == "fresh":
+        _policies(
+            read,
+            policy_cases(options.split, why=f"bench-safety --split {options.split} --policy"),
+            misses,
+            options.split,
+        )
+    else:
+        _own(read, options.split, misses)
+    if options.split == "fresh":
+        print("No set by others is measured with the fresh split")
+    elif (BENCH / "triage_own_words.jsonl").is_file():
         print(f"\nSets by others{'half tuned on':>76} {'half reported':>24}")
         _others(read, misses)
     else:

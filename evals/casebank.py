@@ -2,7 +2,8 @@
 
 `evals/cases/triage` and `evals/cases/policy` each hold `train`, `validation` and `test.jsonl`, `splits.json` with their
 SHA-256 digests, and `openings.jsonl`. Which split a group of near-misses belongs to follows from its name alone
-(`split_of`), so a paraphrase never crosses. The test split is for reporting: nothing may be tuned on it.
+(`split_of`), so a paraphrase never crosses. The test split is for reporting: nothing may be tuned on it. Of policy there is a
+fourth, `fresh`, written when the test split had been opened many times, by writers who had seen nothing of ours.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Any, Literal
 
 from knowledge.errors import KnowledgeError
 
-Split = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test", "fresh"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+_UNSEEN = ("test", "fresh")
 FOLDER = Path(__file__).parent / "cases"
 _GRAVE = re.compile(r"suicid|self-harm|overdose|psychosis|anorexi|bulimi|abuse|violence|strangl|assault", re.IGNORECASE)
 _TEST, _VALIDATION = 42, 13
@@ -122,6 +124,8 @@ def split_of(group: str) -> Split:
     """
     if group.startswith("x"):
         return "train"
+    if group.startswith("fresh-"):
+        return "fresh"
     place = int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) % 100
     if place < _TEST:
         return "test"
@@ -135,20 +139,24 @@ def digest(bank: str, split: Split) -> str:
 
 def _rows(bank: str, split: Split, why: str) -> Iterator[dict[str, Any]]:
     committed = json.loads((FOLDER / bank / "splits.json").read_text(encoding="utf-8"))
+    if split not in committed:
+        raise KnowledgeError(f"{bank} has no split {split!r}", expected=", ".join(committed))
     if digest(bank, split) != committed[split]["sha256"]:
         raise KnowledgeError(
             f"{bank}/{split}.jsonl is not the file whose digest was committed",
             expected=committed[split]["sha256"],
             remedy="restore it with git; a case is corrected only together with its line in splits.json",
         )
-    if split == "test":
+    if split in _UNSEEN:
         if not why:
             raise KnowledgeError(
-                f"The {bank} test split was opened without a reason",
+                f"The {bank} {split} split was opened without a reason",
                 expected="why=...",
-                remedy="Use train or validation; the test split is for reporting only",
+                remedy=f"Use train or validation; the {split} split is for reporting only",
             )
         line = {"opened": datetime.now(UTC).isoformat(timespec="seconds"), "why": why}
+        if split != "test":
+            line["split"] = split
         with (FOLDER / bank / "openings.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line, ensure_ascii=False) + "\n")
     with (FOLDER / bank / f"{split}.jsonl").open(encoding="utf-8") as lines:

