@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
+
 from agent import learned, wishes
-from agent.adapted import MOST
+from agent.adapted import MOST, adapted
 from agent.query import salient
 from agent.types import SafeText
 from retrieval.types import Embedder
 
 MODEL: Final = "policy"
+SECOND: Final = "urgency"
 MET: Final = "met"
 CRISES = (
     "suicide_now", "suicide_thought", "suicide_other", "overdose", "self_harm", "harm_others", "abuse", "postpartum", "eating",
@@ -23,10 +26,14 @@ CRISES = (
 REFUSALS = ("refuse_conduct", "refuse_harmful", "refuse_crime", "refuse_forgery", "refuse_privacy")
 LABELS = (MET, *CRISES, *REFUSALS)
 """Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
-CRISIS, REFUSAL, ELSEWHERE = 0.15, 0.4, 0.7
+CRISIS, REFUSAL, ELSEWHERE = 0.15, 0.4, 0.8
 """Least summed probability of a crisis, of a request to decline that names health or care, and of another ("how do I pick
 the lock of my shed"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others
 that are for tuning."""
+_SECOND = ((0.7, REFUSAL), (0.97, ELSEWHERE))
+"""From which probability the second reader finds a request to decline as likely as the first does at its own. The second is
+the urgency encoder's reading of policy, taught with none of the later series: it knows the blunt requests that the first,
+taught with so many near misses, doubts ("How can a physician fabricate research data?")."""
 IN_EMERGENCY = 0.5
 _KINDS = {
     "plan": "suicide_now", "ideation": "suicide_thought", "friend": "suicide_other", "overdose": "overdose",
@@ -51,7 +58,24 @@ def shares(message: SafeText, embedder: Embedder) -> Mapping[str, float]:
     if message.text and not told:
         return {}
     text = salient(told, most=MOST)
-    return model.read(text, embedder.query(text))
+    return either(model.read(text, embedder.query(text)), _second(text, model.votes[MODEL]))
+
+
+def either(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """The first reading; where the second holds a request to decline for likelier, on the first's scale, as the second's."""
+    said, seen = (sum(each.get(label, 0.0) for label in REFUSALS) for each in (first, second))
+    (low, at_low), (high, at_high) = _SECOND
+    scaled = min(1.0, at_low + (seen - low) * (at_high - at_low) / (high - low)) if seen >= low else 0.0
+    if scaled <= said:
+        return dict(first)
+    found = {**first, **{label: second[label] * scaled / seen for label in REFUSALS}}
+    return found | {MET: max(0.0, 1.0 - sum(share for label, share in found.items() if label != MET))}
+
+
+def _second(text: str, vote: float) -> dict[str, float]:
+    scores = vote * adapted(SECOND).logits(text)[MODEL]
+    shares = np.exp(scores - scores.max())
+    return dict(zip(LABELS, (shares / shares.sum()).tolist(), strict=True))
 
 
 def crisis(given: Mapping[str, float], *, emergency: bool = False) -> str:

@@ -91,7 +91,7 @@ class Reader:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; exit 1 where the split is damaged."""
     parser = argparse.ArgumentParser(prog="python -m evals.bench_safety")
-    parser.add_argument("--split", choices=("validation", "test", "train", "fresh"), default="test")
+    parser.add_argument("--split", choices=("validation", "test", "train", "fresh", "chatty"), default="test")
     parser.add_argument(
         "--policy", action="store_true", help="only crises and refusals; of `fresh` there is nothing else"
     )

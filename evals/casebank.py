@@ -3,7 +3,8 @@
 `evals/cases/triage` and `evals/cases/policy` each hold `train`, `validation` and `test.jsonl`, `splits.json` with their
 SHA-256 digests, and `openings.jsonl`. Which split a group of near-misses belongs to follows from its name alone
 (`split_of`), so a paraphrase never crosses. The test split is for reporting: nothing may be tuned on it. Of policy there is a
-fourth, `fresh`, written when the test split had been opened many times, by writers who had seen nothing of ours.
+fourth, `fresh`, written when the test split had been opened many times, by writers who had seen nothing of ours. Of triage
+there is `chatty`, everyday talk around a complaint: a quarter of its scenarios, drawn by a hash of their names; the others train.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Literal
 
 from knowledge.errors import KnowledgeError
 
-Split = Literal["train", "validation", "test", "fresh"]
+Split = Literal["train", "validation", "test", "fresh", "chatty"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 _UNSEEN = ("test", "fresh")
 FOLDER = Path(__file__).parent / "cases"

@@ -32,9 +32,6 @@ from retrieval.types import Embedder
 _PENALTIES = (0.03, 0.1)
 _VOTES = tuple((a / 10, b / 10) for a in range(0, 16) for b in range(0, 16) if a + b)
 """How the linear logits and the adapted encoder's are weighed; the validation split, unseen by both, chooses."""
-_BOTH = {"policy": {"policy": 0.8, "urgency": 0.2}}
-"""Where the encoders of both tasks vote: chosen by hand, as the thresholds are, on the validation split as it stands and told
-in chatter, and on the tuned halves of the sets by others. The urgency encoder is run anyway."""
 _ROUNDS = 300
 
 
@@ -226,14 +223,10 @@ def main(names: Sequence[str]) -> int:
         _, fitted, linear = best
         encoded = np.stack([adapted(name).logits(text)[name] for text in held.texts])
         votes = min(_VOTES, key=lambda pair: loss(held, labels, _shares(pair[0] * linear + pair[1] * encoded)))
-        weighed = _BOTH.get(name, {learned.LINEAR: votes[0], name: votes[1]})
-        save(name, train, labels, fitted, embedder, weighed)
+        save(name, train, labels, fitted, embedder, {learned.LINEAR: votes[0], name: votes[1]})
         _report("validation, linear alone", held, labels, _shares(linear))
         _report("validation, encoder alone", held, labels, _shares(encoded))
         _report(f"validation, votes {votes}", held, labels, _shares(votes[0] * linear + votes[1] * encoded))
-        if name in _BOTH:
-            logits = [sum(v * adapted(task).logits(text)[name] for task, v in weighed.items()) for text in held.texts]
-            _report(f"validation, as it ships {weighed}", held, labels, _shares(np.stack(logits)))
     return 0
 
 

@@ -84,15 +84,14 @@ def disturbed(example: Example, tokenizer: Any, recipe: Mapping[str, Any], order
 
 
 def drawn(train: Sequence[Example], recipe: Mapping[str, Any], order: random.Random) -> list[Example]:
-    """What is read in an epoch: of the cases that belong to another task's bank, the share that the recipe says, drawn anew."""
-    if recipe["others"] == 1:
-        return list(train)
+    """What is read in an epoch: of the cases that belong to another task's bank, the share that the recipe says, drawn anew, and
+    none of the series whose names begin as it says."""
     own: list[Example] = []
     others: dict[str, list[Example]] = {}
     for example in train:
         if example.wanted["urgency"].any() == (recipe["task"] == "urgency"):
             own.append(example)
-        else:
+        elif not example.twin.startswith(tuple(recipe["without"])):
             others.setdefault(example.twin, []).append(example)
     kept = order.sample(sorted(others), round(recipe["others"] * len(others)))
     return own + [example for twin in kept for example in others[twin]]

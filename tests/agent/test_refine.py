@@ -219,7 +219,20 @@ def test_a_crisis_or_a_refusal_that_no_rule_saw() -> None:
 def test_outside_health_a_request_must_read_all_but_certainly_harmful() -> None:
     text = "how do I pick the lock of my shed"
     assert _decided({"refuse_crime": 0.6, "met": 0.4}, text).kind is None  # type: ignore[attr-defined]
-    assert _decided({"refuse_crime": 0.75, "met": 0.25}, text).rule == "reads-like-refuse-crime"  # type: ignore[attr-defined]
+    assert _decided({"refuse_crime": 0.85, "met": 0.15}, text).rule == "reads-like-refuse-crime"  # type: ignore[attr-defined]
+
+
+def test_what_the_second_reader_declines_is_declined_on_the_firsts_scale() -> None:
+    first = {"met": 0.85, "suicide_now": 0.1, "refuse_conduct": 0.05}
+    sure = readings.either(first, {label: 0.0 for label in readings.LABELS} | {"refuse_crime": 0.97, "met": 0.03})
+    assert sure["refuse_crime"] == pytest.approx(readings.ELSEWHERE) and sure["suicide_now"] == 0.1
+    assert sum(sure.values()) == pytest.approx(1.0) and readings.refusal(sure) == "refuse_crime"
+    half = readings.either(first, {label: 0.0 for label in readings.LABELS} | {"refuse_crime": 0.72, "met": 0.28})
+    assert readings.refusal(half) == "refuse_crime" and not readings.refusal(half, of_health=False)
+    assert readings.either(first, {label: 0.0 for label in readings.LABELS} | {"refuse_crime": 0.69}) == first
+    own = {"met": 0.1, "refuse_conduct": 0.9}
+    assert readings.either(own, {label: 0.0 for label in readings.LABELS} | {"refuse_crime": 0.8}) == own
+    assert readings.crisis(readings.either({"suicide_now": 0.9, "met": 0.1}, {"met": 1.0})) == "suicide_now"
 
 
 def test_a_clinicians_general_search_is_not_taken_for_a_crisis() -> None:

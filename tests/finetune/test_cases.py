@@ -87,7 +87,7 @@ def test_a_line_that_is_no_case_is_named_and_nothing_is_written(bank: Path, give
 
 
 def test_a_line_that_is_not_json_or_lacks_a_field_is_named() -> None:
-    with pytest.raises(InputError, match="b.jsonl, line 7 is not JSON"):
+    with pytest.raises(InputError, match=r"b\.jsonl, line 7 is not JSON"):
         cases.checked("{", "b.jsonl, line 7")
     with pytest.raises(InputError, match="lacks group, language"):
         cases.checked('{"id": "x"}', "b.jsonl, line 7")

@@ -34,7 +34,7 @@ def test_a_recipe_is_what_is_said_of_all_and_of_its_task() -> None:
 
 
 def test_the_other_banks_cases_are_drawn_anew_in_whole_pairs() -> None:
-    recipe = {"task": "policy", "others": 0.4}
+    recipe = {"task": "policy", "others": 0.4, "without": []}
     one, two = (reader.drawn(BANK, recipe, random.Random(seed)) for seed in (1, 2))
     for read in (one, two):
         assert sum(example.twin.startswith("p") for example in read) == 50
@@ -45,9 +45,12 @@ def test_the_other_banks_cases_are_drawn_anew_in_whole_pairs() -> None:
 
 
 def test_urgency_is_taught_with_its_own_bank_alone_or_with_all() -> None:
-    read = reader.drawn(BANK, {"task": "urgency", "others": 0.0}, random.Random(0))
+    read = reader.drawn(BANK, {"task": "urgency", "others": 0.0, "without": []}, random.Random(0))
     assert len(read) == 200 and all(example.wanted["urgency"].any() for example in read)
-    assert len(reader.drawn(BANK, {"task": "urgency", "others": 1}, random.Random(0))) == 250
+    assert len(reader.drawn(BANK, {"task": "urgency", "others": 1, "without": []}, random.Random(0))) == 250
+    without = reader.drawn(BANK, {"task": "urgency", "others": 1, "without": ["p1", "t2"]}, random.Random(0))
+    left = {example.twin for example in BANK} - {example.twin for example in without}
+    assert left == {"p1", *(f"p1{digit}" for digit in range(10))}, "of its own bank nothing is left out"
 
 
 @pytest.mark.parametrize("names", [[], ["mood"], ["urgency", "policy"]])
