@@ -67,5 +67,7 @@ def _slips(text: str, order: random.Random) -> str:
 
 def _unmarked(text: str, order: random.Random) -> str:
     """No capitals, and marks left out; those within numbers stay."""
-    bare = re.sub(r"(?<!\d)[,.!?;:，。！？；：、]+|[,.!?;:，。！？；：、]+(?!\d)", " " if order.random() < 0.7 else "", text)
+    bare = re.sub(
+        r"(?<!\d)[,.!?;:，。！？；：、]+|[,.!?;:，。！？；：、]+(?!\d)", " " if order.random() < 0.7 else "", text
+    )
     return re.sub(r" {2,}", " ", bare).strip().lower() or text
