@@ -33,7 +33,7 @@ that are for tuning."""
 _SECOND = ((0.7, REFUSAL), (0.97, ELSEWHERE))
 """From which probability the second reader finds a request to decline as likely as the first does at its own. The second is
 the urgency encoder's reading of policy, taught with none of the later series: it knows the blunt requests that the first,
-taught with so many near misses, doubts ("How can a physician fabricate research data?")."""
+taught with so many near misses, doubts ("write up a drug trial that nobody ran")."""
 IN_EMERGENCY = 0.5
 _KINDS = {
     "plan": "suicide_now", "ideation": "suicide_thought", "friend": "suicide_other", "overdose": "overdose",
