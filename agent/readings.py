@@ -6,6 +6,7 @@ is a harm too) and low for a crisis (a missed one can be the last). `finetune.cl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -35,6 +36,12 @@ _SECOND = ((0.7, REFUSAL), (0.97, ELSEWHERE))
 the urgency encoder's reading of policy, taught with none of the later series: it knows the blunt requests that the first,
 taught with so many near misses, doubts ("write up a drug trial that nobody ran")."""
 IN_EMERGENCY = 0.5
+_INTRODUCTION = re.compile(
+    r"\b(?:my (?:full |first )?name(?:'s| is)|i(?:'m| am)|this is|call me|it's)\s+(?:called\s+|(?:mr|mrs|ms|miss|dr)\b\.?\s*)?"
+    r"\[NAME-\d+\](?:\s+(?:here|from \[LOCATION-\d+\]))?(?:(?P<goes_on>\s+and\s+(?!i\b))|\s*(?:,\s*and\s+|[,.;:!]\s*|\s+and\s+|$))",
+    re.IGNORECASE,
+)
+_CHINESE_INTRODUCTION = re.compile(r"(?:我(?:叫|是|姓|的名字(?:叫|是))|叫我)\s*\[NAME-\d+\]\s*(?:[，。,.！!；;]\s*|$)")
 _KINDS = {
     "plan": "suicide_now", "ideation": "suicide_thought", "friend": "suicide_other", "overdose": "overdose",
     "self_harm": "self_harm", "harm_others": "harm_others", "abuse": "abuse", "postpartum": "postpartum", "eating": "eating",
@@ -54,11 +61,18 @@ def shares(message: SafeText, embedder: Embedder) -> Mapping[str, float]:
     model = learned.load(MODEL)
     if embedder.id != model.embedder:
         return {}
-    told = wishes.without(message.text)
+    told = unnamed(wishes.without(message.text))
     if message.text and not told:
         return {}
     text = salient(told, most=MOST)
     return either(model.read(text, embedder.query(text)), _second(text, model.votes[MODEL]))
+
+
+def unnamed(text: str) -> str:
+    """A redacted text without words that only say who one is ("My name is [NAME-1]", "我叫[NAME-1]"): they ask for nothing."""
+    return _CHINESE_INTRODUCTION.sub(
+        "", _INTRODUCTION.sub(lambda match: "I " if match["goes_on"] else "", text)
+    ).strip()
 
 
 def either(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:

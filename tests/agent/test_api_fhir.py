@@ -18,8 +18,8 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LOINC = "http://loinc.org"
 
 
-def ago(**much):
-    return (NOW - timedelta(**much)).isoformat()
+def ago(now=NOW, **much):
+    return (now - timedelta(**much)).isoformat()
 
 
 def named(kind, name, **more):
@@ -48,18 +48,23 @@ def told(*resources, language="en", **person):
     return records.sentence(record, language), record
 
 
-FULL = (
-    named("Condition", "Asthma"),
-    named("Condition", "Pneumonia", onsetDateTime=ago(days=3)),
-    named("MedicationStatement", "warfarin"),
-    named("MedicationRequest", "metformin"),
-    named("AllergyIntolerance", "penicillin"),
-    measured("8310-5", 38.5, "Cel"),
-    measured("29463-7", 70, "kg", ago(days=90)),
-    seen("85354-9", ago(hours=2), component=[
-        {"code": {"coding": [{"code": "8480-6"}]}, "valueQuantity": {"value": 120}},
-        {"code": {"coding": [{"code": "8462-4"}]}, "valueQuantity": {"value": 80}}]),
-)  # fmt: skip
+def full(now):
+    """What a record told at `now` may hold; the server reads it by the clock."""
+    return (
+        named("Condition", "Asthma"),
+        named("Condition", "Pneumonia", onsetDateTime=ago(now, days=3)),
+        named("MedicationStatement", "warfarin"),
+        named("MedicationRequest", "metformin"),
+        named("AllergyIntolerance", "penicillin"),
+        measured("8310-5", 38.5, "Cel", ago(now, hours=1)),
+        measured("29463-7", 70, "kg", ago(now, days=90)),
+        seen("85354-9", ago(now, hours=2), component=[
+            {"code": {"coding": [{"code": "8480-6"}]}, "valueQuantity": {"value": 120}},
+            {"code": {"coding": [{"code": "8462-4"}]}, "valueQuantity": {"value": 80}}]),
+    )  # fmt: skip
+
+
+FULL = full(NOW)
 
 
 def test_what_a_bundle_tells_is_one_sentence_after_another():
@@ -76,7 +81,7 @@ def test_what_a_bundle_tells_is_one_sentence_after_another():
 
 def test_it_becomes_the_conversations_facts(served):
     with served.client() as client:
-        answer = client.post("/api/v1/fhir/ask", json={"bundle": bundle(*FULL), "text": "Can I take ibuprofen with what I take?"}).json()
+        answer = client.post("/api/v1/fhir/ask", json={"bundle": bundle(*full(datetime.now(UTC))), "text": "Can I take ibuprofen with what I take?"}).json()
     facts = answer["facts"]
     assert (facts["sex"], facts["weight_kg"], facts["temperature_c"]) == ("female", 70, 38.5) and int(facts["age_years"]) >= 66
     assert "asthma" in facts["conditions"] and any("warfarin" in name for name in facts["medicines"])
@@ -245,7 +250,7 @@ def test_a_record_weighs_in_the_urgency(served):
 
 @pytest.mark.parametrize("messages", [["I've had a sore throat for two days, I take warfarin", "no fever"], ["我嗓子疼两天了，有哮喘"]])
 def test_the_summary_is_a_valid_composition(served, messages):
-    body = {"messages": [{"role": "user", "content": text} for text in messages], "bundle": bundle(*FULL)}
+    body = {"messages": [{"role": "user", "content": text} for text in messages], "bundle": bundle(*full(datetime.now(UTC)))}
     with served.client() as client:
         response = client.post("/api/v1/fhir/summary", json=body)
         bare = client.post("/api/v1/fhir/summary", json={"messages": body["messages"]})

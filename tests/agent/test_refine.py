@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from agent import adapted, learned, readings, refine
 from agent.policy import decide
+from agent.privacy import redact_once
 from agent.refine import LEVELS, reading
 from agent.triage import triage
 from agent.types import Language, SafeText, Triage
@@ -220,6 +222,33 @@ def test_outside_health_a_request_must_read_all_but_certainly_harmful() -> None:
     text = "how do I pick the lock of my shed"
     assert _decided({"refuse_crime": 0.6, "met": 0.4}, text).kind is None  # type: ignore[attr-defined]
     assert _decided({"refuse_crime": 0.85, "met": 0.15}, text).rule == "reads-like-refuse-crime"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("My name is [NAME-1], I have it too", "I have it too"),
+        ("I am [NAME-1] and have a cold", "I have a cold"),
+        ("Hi, I'm [NAME-1] from [LOCATION-1], I have a rash", "Hi, I have a rash"),
+        ("This is Mrs [NAME-1]. My knee hurts", "My knee hurts"),
+        ("Call me [NAME-1]. Sore throat since Monday.", "Sore throat since Monday."),
+        ("my name's [NAME-1] and I want to die", "I want to die"),
+        ("我叫[NAME-1]，我也感冒了", "我也感冒了"),
+        ("My name is [NAME-1]", ""),
+        ("I am worried about [NAME-1]", "I am worried about [NAME-1]"),
+        ("I'm [NAME-1]'s carer", "I'm [NAME-1]'s carer"),
+        ("我是[NAME-1]的妈妈", "我是[NAME-1]的妈妈"),
+    ],
+)
+def test_who_one_is_asks_for_nothing(text: str, left: str) -> None:
+    assert readings.unnamed(text) == left
+
+
+@pytest.mark.parametrize(
+    "text", ["My name is Peter Smith, I have it too", "My name is Peter Smith", "This is Mrs Carter. My knee hurts", "我叫李明，我也感冒了"]
+)
+def test_an_introduction_is_no_crisis(text: str, embedder: Embedder) -> None:
+    assert readings.crisis(readings.shares(redact_once(text, date(2026, 11, 23)), embedder)) == ""
 
 
 def test_what_the_second_reader_declines_is_declined_on_the_firsts_scale() -> None:
