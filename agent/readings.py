@@ -31,11 +31,12 @@ CRISIS, REFUSAL, ELSEWHERE = 0.15, 0.4, 0.8
 """Least summed probability of a crisis, of a request to decline that names health or care, and of another ("how do I pick
 the lock of my shed"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others
 that are for tuning."""
-_SECOND = ((0.7, REFUSAL), (0.97, ELSEWHERE))
-"""From which probability the second reader finds a request to decline as likely as the first does at its own. The second is
-the urgency encoder's reading of policy, taught with none of the later series: it knows the blunt requests that the first,
-taught with so many near misses, doubts ("write up a drug trial that nobody ran")."""
 IN_EMERGENCY = 0.5
+_SECOND = ((0.7, REFUSAL), (0.97, ELSEWHERE))
+_SECOND_CRISIS = ((0.5, CRISIS), (0.9, IN_EMERGENCY))
+"""From which probability the second reader finds a crisis or a request to decline as likely as the first does at its own. The
+second is the urgency encoder's reading of policy, taught with none of the later series: it knows the blunt requests that the
+first, taught with so many near misses, doubts ("write up a drug trial that nobody ran")."""
 _INTRODUCTION = re.compile(
     r"\b(?:my (?:full |first )?name(?:'s| is)|i(?:'m| am)|this is|call me|it's)\s+(?:called\s+|(?:mr|mrs|ms|miss|dr)\b\.?\s*)?"
     r"\[NAME-\d+\](?:\s+(?:here|from \[LOCATION-\d+\]))?(?:(?P<goes_on>\s+and\s+(?!i\b))|\s*(?:,\s*and\s+|[,.;:!]\s*|\s+and\s+|$))",
@@ -76,13 +77,15 @@ def unnamed(text: str) -> str:
 
 
 def either(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
-    """The first reading; where the second holds a request to decline for likelier, on the first's scale, as the second's."""
-    said, seen = (sum(each.get(label, 0.0) for label in REFUSALS) for each in (first, second))
-    (low, at_low), (high, at_high) = _SECOND
-    scaled = min(1.0, at_low + (seen - low) * (at_high - at_low) / (high - low)) if seen >= low else 0.0
-    if scaled <= said:
-        return dict(first)
-    found = {**first, **{label: second[label] * scaled / seen for label in REFUSALS}}
+    """The first reading; where the second holds a crisis or a request to decline for likelier, on the first's scale, its."""
+    found = dict(first)
+    for labels, ((low, at_low), (high, at_high)) in ((CRISES, _SECOND_CRISIS), (REFUSALS, _SECOND)):
+        said, seen = (sum(each.get(label, 0.0) for label in labels) for each in (first, second))
+        scaled = min(1.0, at_low + (seen - low) * (at_high - at_low) / (high - low)) if seen >= low else 0.0
+        if scaled > said:
+            found |= {label: second.get(label, 0.0) * scaled / seen for label in labels}
+    if found == first:
+        return found
     return found | {MET: max(0.0, 1.0 - sum(share for label, share in found.items() if label != MET))}
 
 

@@ -262,6 +262,9 @@ def test_what_the_second_reader_declines_is_declined_on_the_firsts_scale() -> No
     own = {"met": 0.1, "refuse_conduct": 0.9}
     assert readings.either(own, {label: 0.0 for label in readings.LABELS} | {"refuse_crime": 0.8}) == own
     assert readings.crisis(readings.either({"suicide_now": 0.9, "met": 0.1}, {"met": 1.0})) == "suicide_now"
+    raised = readings.either(first, {"met": 0.4, "abuse": 0.6})
+    assert readings.crisis(raised) == "abuse" and not readings.crisis(raised, emergency=True)
+    assert readings.either(first, {"met": 0.6, "abuse": 0.4}) == first
 
 
 def test_a_clinicians_general_search_is_not_taken_for_a_crisis() -> None:
