@@ -17,6 +17,7 @@ from agent import intents, readings, wishes
 from agent.beliefs import Belief
 from agent.intents import Reading, Rule
 from agent.messages import say
+from agent.query import leans
 from agent.types import Audience, Language, Policy, SafeText, Triage
 from agent.wishes import Wish
 from knowledge import places
@@ -81,7 +82,9 @@ def _decided(
         if intents.matches(rule, here):
             lines = _lines(rule, language, country)
             return Policy("refusal", rule.id, text=_text(rule.text, language, lines), lines=lines)
-    reads_like = readings.refusal(shares, of_health=intents.of_health(here))
+    # "如果她对青霉素过敏呢？" alone is half a sentence: what leans on the turn before must be read with more certainty.
+    half = bool(history) and leans(message.text, language)
+    reads_like = readings.refusal(shares, of_health=intents.of_health(here) and not half)
     if reads_like and triage.level != "emergency":
         return Policy("refusal", f"reads-like-{reads_like.replace('_', '-')}", text=_text(reads_like, language))
     if not triage.has_symptom and triage.level not in ("emergency", "urgent"):

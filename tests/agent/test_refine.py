@@ -221,7 +221,7 @@ def test_a_crisis_or_a_refusal_that_no_rule_saw() -> None:
 def test_outside_health_a_request_must_read_all_but_certainly_harmful() -> None:
     text = "how do I pick the lock of my shed"
     assert _decided({"refuse_crime": 0.6, "met": 0.4}, text).kind is None  # type: ignore[attr-defined]
-    assert _decided({"refuse_crime": 0.85, "met": 0.15}, text).rule == "reads-like-refuse-crime"  # type: ignore[attr-defined]
+    assert _decided({"refuse_crime": 0.95, "met": 0.05}, text).rule == "reads-like-refuse-crime"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_what_the_second_reader_declines_is_declined_on_the_firsts_scale() -> No
     sure = readings.either(first, {label: 0.0 for label in readings.LABELS} | {"refuse_crime": 0.97, "met": 0.03})
     assert sure["refuse_crime"] == pytest.approx(readings.ELSEWHERE) and sure["suicide_now"] == 0.1
     assert sum(sure.values()) == pytest.approx(1.0) and readings.refusal(sure) == "refuse_crime"
-    half = readings.either(first, {label: 0.0 for label in readings.LABELS} | {"refuse_crime": 0.72, "met": 0.28})
+    half = readings.either(first, {label: 0.0 for label in readings.LABELS} | {"refuse_crime": 0.78, "met": 0.22})
     assert readings.refusal(half) == "refuse_crime" and not readings.refusal(half, of_health=False)
     assert readings.either(first, {label: 0.0 for label in readings.LABELS} | {"refuse_crime": 0.69}) == first
     own = {"met": 0.1, "refuse_conduct": 0.9}
@@ -265,6 +265,17 @@ def test_what_the_second_reader_declines_is_declined_on_the_firsts_scale() -> No
     raised = readings.either(first, {"met": 0.4, "abuse": 0.6})
     assert readings.crisis(raised) == "abuse" and not readings.crisis(raised, emergency=True)
     assert readings.either(first, {"met": 0.6, "abuse": 0.4}) == first
+
+
+def test_half_a_sentence_that_leans_on_the_turn_before_is_declined_only_where_it_is_certain() -> None:
+    said, found = SafeText("如果她对青霉素过敏呢？"), triage((SafeText("如果她对青霉素过敏呢？"),), "zh")
+    likely, certain = {"refuse_conduct": 0.7, "met": 0.3}, {"refuse_conduct": 0.95, "met": 0.05}
+
+    def kind(shares: dict[str, float], *before: SafeText) -> object:
+        return decide(said, before, "zh", found, country="", audience="patient", shares=shares).kind
+
+    first = SafeText("我女儿5岁，中耳炎，可以吃阿莫西林吗？")
+    assert kind(likely) == "refusal" and kind(likely, first) is None and kind(certain, first) == "refusal"
 
 
 def test_a_clinicians_general_search_is_not_taken_for_a_crisis() -> None:
