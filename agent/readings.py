@@ -31,7 +31,7 @@ CRISIS, REFUSAL, ELSEWHERE = 0.15, 0.55, 0.9
 """Least summed probability of a crisis, of a request to decline that names health or care, and of another ("how do I pick
 the lock of my shed"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others
 that are for tuning."""
-IN_EMERGENCY = 0.5
+IN_EMERGENCY = 0.65
 _SECOND = ((0.75, REFUSAL), (0.97, ELSEWHERE))
 _SECOND_CRISIS = ((0.5, CRISIS), (0.9, IN_EMERGENCY))
 """From which probability the second reader finds a crisis or a request to decline as likely as the first does at its own. The
