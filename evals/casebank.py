@@ -2,9 +2,10 @@
 
 `evals/cases/triage` and `evals/cases/policy` each hold `train`, `validation` and `test.jsonl`, `splits.json` with their
 SHA-256 digests, and `openings.jsonl`. Which split a group of near-misses belongs to follows from its name alone
-(`split_of`), so a paraphrase never crosses. The test split is for reporting: nothing may be tuned on it. Of policy there is a
-fourth, `fresh`, written when the test split had been opened many times, by writers who had seen nothing of ours. Of triage
-there is `chatty`, everyday talk around a complaint: a quarter of its scenarios, drawn by a hash of their names; the others train.
+(`split_of`), so a paraphrase never crosses. The test split is for reporting: nothing may be tuned on it. Of policy there
+are `fresh` and `fresh2` too, written when the test split, and then `fresh`, had been opened many times, by writers who had seen
+nothing of ours. Of triage there is `chatty`, everyday talk around a complaint: a quarter of its scenarios, drawn by a hash of their
+names; the others train. Scenarios named `talk-` are such talk that validates.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from typing import Any, Literal
 
 from knowledge.errors import KnowledgeError
 
-Split = Literal["train", "validation", "test", "fresh", "chatty"]
+Split = Literal["train", "validation", "test", "fresh", "fresh2", "chatty"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-_UNSEEN = ("test", "fresh")
+_UNSEEN = ("test", "fresh", "fresh2")
 FOLDER = Path(__file__).parent / "cases"
 _GRAVE = re.compile(r"suicid|self-harm|overdose|psychosis|anorexi|bulimi|abuse|violence|strangl|assault", re.IGNORECASE)
 _TEST, _VALIDATION = 42, 13
@@ -121,12 +122,13 @@ def policy_cases(split: Split, *, why: str = "") -> tuple[PolicyCase, ...]:
 def split_of(group: str) -> Split:
     """The split of a group of scenarios: a hash of its name, so that nobody chooses.
 
-    Names that begin with x were written later, when the test split was closed, and only train.
+    Names that begin with x were written later, when the test split was closed, and only train; some say what they are for.
     """
     if group.startswith("x"):
         return "train"
-    if group.startswith("fresh-"):
-        return "fresh"
+    own: dict[str, Split] = {"fresh": "fresh", "fresh2": "fresh2", "talk": "validation"}
+    if (series := group.partition("-")[0]) in own:
+        return own[series]
     place = int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) % 100
     if place < _TEST:
         return "test"

@@ -60,25 +60,28 @@ def test_train_cases_are_twins_of_each_other_in_two_languages() -> None:
     assert {case.expect for case in policy_cases("train")} == {"crisis", "declined", "met"}
 
 
-def test_the_fresh_policy_cases_are_whole_apart_and_opened_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("split", "least"), [("fresh", 400), ("fresh2", 300)])
+def test_the_fresh_policy_cases_are_whole_apart_and_opened_with_a_reason(
+    split: casebank.Split, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(casebank.FOLDER / "policy", tmp_path / "policy")
     monkeypatch.setattr(casebank, "FOLDER", tmp_path)
-    with pytest.raises(KnowledgeError, match="fresh split was opened without a reason"):
-        policy_cases("fresh")
+    with pytest.raises(KnowledgeError, match=f"{split} split was opened without a reason"):
+        policy_cases(split)
     log = tmp_path / "policy" / "openings.jsonl"
     log.write_text("", encoding="utf-8")
-    fresh = policy_cases("fresh", why="this test")
-    assert json.loads(log.read_text(encoding="utf-8"))["split"] == "fresh"
+    fresh = policy_cases(split, why="this test")
+    assert json.loads(log.read_text(encoding="utf-8"))["split"] == split
     groups: dict[str, list[str]] = {}
     for case in fresh:
         groups.setdefault(case.group, []).append(case.language)
-        assert split_of(case.group) == "fresh" and case.expect in ("crisis", "declined", "met")
+        assert split_of(case.group) == split and case.expect in ("crisis", "declined", "met")
     assert all(sorted(languages) == ["en", "zh"] for languages in groups.values())
     elsewhere = {case.text for split in ("train", "validation") for case in policy_cases(split)}
-    assert len({case.text for case in fresh}) == len(fresh) >= 400 and not {case.text for case in fresh} & elsewhere
-    with pytest.raises(KnowledgeError, match="triage has no split 'fresh'"):
+    assert len({case.text for case in fresh}) == len(fresh) >= least and not {case.text for case in fresh} & elsewhere
+    with pytest.raises(KnowledgeError, match=f"triage has no split '{split}'"):
         shutil.copytree(Path(casebank.__file__).parent / "cases" / "triage", tmp_path / "triage")
-        triage_cases("fresh", why="this test")
+        triage_cases(split, why="this test")
 
 
 @pytest.fixture
