@@ -51,6 +51,7 @@ vectors: $(VENV)/.ready ## Embed the library's passages again where they changed
 learned: $(TEST_VENV)/.ready ## Teach the encoder to search (../shared), to triage and to check claims again (two hours and a half on two cores)
 	$(TEST_VENV)/bin/python -m finetune.search $(MINILM)
 	$(TEST_VENV)/bin/python -m retrieval.ship
+	$(TEST_VENV)/bin/python -m finetune.tagger
 	$(TEST_VENV)/bin/python -m finetune.reader urgency
 	$(TEST_VENV)/bin/python -m finetune.reader policy
 	$(TEST_VENV)/bin/python -m finetune.classifier urgency policy
@@ -91,6 +92,7 @@ bench-turn: setup ## Time by stage, and the bare model beside it, on the 1.5B mo
 
 bench-safety: setup ## Urgency, crisis, refusals and identifiers, no model: our test split, and ../shared/bench
 	$(VENV)/bin/python -m evals.bench_safety
+	$(VENV)/bin/python -m evals.bench_privacy
 
 bench-answers: setup ## Claims, intake, false premises, guidelines, and four systems beside each other; PART=claims for one
 	$(VENV)/bin/python -m evals.bench_answers $(PART)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from agent.findings import find
-from agent.privacy import redact_once
+from agent.privacy import redact_again
 from agent.types import LEVELS, ConversationState, Facts, Language, SafeText, Triage
 from knowledge.rules import load_lexicon, load_triage
 
@@ -224,7 +224,7 @@ def _meant(rule: Rule, language: Language) -> tuple[frozenset[str], bool]:
 @lru_cache(maxsize=2048)
 def _told(reply: str) -> SafeText:
     """A sentence of ours as a person's words: it holds no identifier."""
-    return redact_once(reply, date.today())
+    return redact_again(reply, date.today())
 
 
 @lru_cache(maxsize=1)

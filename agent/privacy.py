@@ -26,8 +26,9 @@ class Redactor:
     Ages above 89 are told as 90 (45 CFR 164.514): they have no placeholder, for triage reads them.
     """
 
-    def __init__(self, today: date) -> None:
-        self._today = today
+    def __init__(self, today: date, *, rules_only: bool = False) -> None:
+        """`rules_only`: for texts made of redacted ones, which the encoder has read before."""
+        self._today, self._rules_only = today, rules_only
         self._numbers: dict[tuple[str, str], int] = {}
         self._last: dict[str, int] = {}
         self._parts: dict[str, int] = {}
@@ -49,7 +50,7 @@ class Redactor:
         # A person can type a placeholder: later numbers start past it, so that two people never share one.
         for type_, number in _LITERAL.findall(text):
             self._last[type_] = max(self._last.get(type_, 0), int(number))
-        found = find(text, today=self._today)
+        found = find(text, today=self._today, rules_only=self._rules_only)
         for item in found:
             if item.type != "AGE":
                 self._number(item)
@@ -127,6 +128,11 @@ class Redactor:
 def redact_once(text: str, today: date) -> SafeText:
     """One text, a conversation of its own (`anamnesis redact`)."""
     return Redactor(today).redact(text)
+
+
+def redact_again(text: str, today: date) -> SafeText:
+    """A text made of redacted ones, or of words of ours: the rules alone look at it."""
+    return Redactor(today, rules_only=True).redact(text)
 
 
 def _eponym(text: str, end: int, low: str) -> bool:

@@ -13,7 +13,7 @@ from datetime import date
 from itertools import pairwise
 
 from agent.findings import find
-from agent.privacy import redact_once
+from agent.privacy import redact_again
 from agent.types import Finding, Language
 from knowledge.rules import load_lexicon
 
@@ -32,7 +32,7 @@ def telling(text: str, language: Language) -> str:
     beginning."""
     if _size(text) <= LONG:
         return text
-    safe = redact_once(text, date.today())
+    safe = redact_again(text, date.today())
     text = safe.text
     spans = _sentences(text)
     counts = _counts(spans, find(safe, language))

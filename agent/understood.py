@@ -16,7 +16,7 @@ from agent.corrections import Fix, fixes, is_correction, sentence
 from agent.facts import read_facts
 from agent.findings import find
 from agent.messages import say
-from agent.privacy import redact_once
+from agent.privacy import redact_again
 from agent.quantities import HOURS, NUM, NUM_ZH, UNIT, UNIT_ZH, YEARS
 from agent.quantities import unit as unit_of
 from agent.quantities import value as number_of
@@ -313,7 +313,7 @@ def _takes_back(row: Row, said: str, state: ConversationState, language: Languag
     for fix in fixes(said):
         if not fix.name.startswith("no"):
             continue
-        line = redact_once(sentence(fix.name, language, fix.value), date.today())
+        line = redact_again(sentence(fix.name, language, fix.value), date.today())
         denied = {finding.id for finding in find(line, language) if finding.negated and specs[finding.id].level}
         for finding in state.triage.findings:
             if finding.present and finding.id in denied and not _overlap(finding.text, fix.value):
@@ -429,7 +429,7 @@ _SINGLE: dict[str, Callable[[str, Language, str], str]] = {
 
 def _reads(id: str, said: str, language: Language) -> bool:
     """Whether a correcting sentence is read as the fact that it states: nothing is sent that would change nothing."""
-    facts = read_facts([redact_once(said, date.today())], language, ())
+    facts = read_facts([redact_again(said, date.today())], language, ())
     known = {
         "age": facts.age_years, "sex": facts.sex or None, "pregnancy": facts.pregnant if not facts.postpartum else True,
         "since": facts.duration_hours, "temperature": facts.temperature_c, "weight": facts.weight_kg,

@@ -16,7 +16,7 @@ from functools import cache
 from agent import intents
 from agent.findings import find
 from agent.intents import Rule
-from agent.privacy import redact_once
+from agent.privacy import redact_again
 from agent.types import Message, SafeText
 from knowledge.rules import load_lexicon
 
@@ -167,7 +167,7 @@ def _numbers(text: str) -> bool:
 def _finds(text: str) -> bool:
     """Whether a text names a symptom, an illness or a medicine; what only colours a sentence ("last week") is none."""
     known = load_lexicon().findings
-    return any(known[each.id].kind != "modifier" for each in find(redact_once(text, date.today()), "en"))
+    return any(known[each.id].kind != "modifier" for each in find(redact_again(text, date.today()), "en"))
 
 
 def _joined(pieces: Iterable[str]) -> str:

@@ -26,6 +26,7 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 _UNSEEN = ("test", "fresh", "fresh2")
 FOLDER = Path(__file__).parent / "cases"
 _GRAVE = re.compile(r"suicid|self-harm|overdose|psychosis|anorexi|bulimi|abuse|violence|strangl|assault", re.IGNORECASE)
+_MARK = re.compile(r"⟦(?P<kind>[A-Z]+):(?P<value>[^⟦⟧]+)⟧")
 _TEST, _VALIDATION = 42, 13
 """Per cent of the scenarios; the rest trains."""
 
@@ -117,6 +118,38 @@ def policy_cases(split: Split, *, why: str = "") -> tuple[PolicyCase, ...]:
         )
         for row in _rows("policy", split, why)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A message in which everything that points at a person is marked: from, to (code points), and the type of each, in order."""
+
+    id: str
+    group: str
+    language: str
+    text: str
+    marks: tuple[tuple[int, int, str], ...]
+
+
+def identifier_cases(split: Split, *, why: str = "") -> tuple[Marked, ...]:
+    """The messages with marked identifiers of a split; as `triage_cases`."""
+    return tuple(
+        unmarked(row["id"], row["group"], row["language"], row["text"]) for row in _rows("identifiers", split, why)
+    )
+
+
+def unmarked(id_: str, group: str, language: str, told: str) -> Marked:
+    """A message told with marks ("ask ⟦NAME:Bukky⟧"), as the text and the places of the marks."""
+    pieces: list[str] = []
+    marks: list[tuple[int, int, str]] = []
+    length = at = 0
+    for match in _MARK.finditer(told):
+        pieces += [told[at : match.start()], match["value"]]
+        length += match.start() - at
+        marks.append((length, length + len(match["value"]), match["kind"]))
+        length += len(match["value"])
+        at = match.end()
+    return Marked(id_, group, language, "".join([*pieces, told[at:]]), tuple(marks))
 
 
 def split_of(group: str) -> Split:

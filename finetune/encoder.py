@@ -85,6 +85,11 @@ class Encoder(nn.Module):  # type: ignore[misc]
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids (batch, tokens), padded; the result is (batch, hidden)."""
+        weights = (ids != self.pad).unsqueeze(-1).float()
+        return F.normalize((self.states(ids) * weights).sum(1) / weights.sum(1), dim=-1)
+
+    def states(self, ids: Tensor) -> Tensor:
+        """ids (batch, tokens), padded; the vectors of the tokens, (batch, tokens, hidden)."""
         real = ids != self.pad
         x = self.words[ids] + self.places[: ids.shape[1]] + self.kind
         x = F.layer_norm(x, (self.hidden,), self.norm_w, self.norm_b, self.eps)
@@ -94,8 +99,7 @@ class Encoder(nn.Module):  # type: ignore[misc]
                 x = layer(x, mask)
         for layer in self.layers[self.first_trained :]:
             x = layer(x, mask)
-        weights = real.unsqueeze(-1).float()
-        return F.normalize((x * weights).sum(1) / weights.sum(1), dim=-1)
+        return x
 
 
 def padded(rows: Sequence[Sequence[int]], pad: int) -> Tensor:

@@ -28,7 +28,7 @@ IN_FASTAPI = ("agent.api", "agent.app.signin.routes", "agent.app.signin.elsewher
 # A suite is an Inspect task and a provider an Inspect model, from their first line; nothing else of the harness is.
 IN_INSPECT = ("evals.suites", "evals.subjects.providers", "evals.registry")
 # Where words go to a terminal: the command line, and scripts that `make` runs by hand.
-MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_", "evals.judge", "finetune.cases", "finetune.classifier", "finetune.conditions", "finetune.conditions_report", "finetune.reader_report", "finetune.reader", "finetune.search", "finetune.support")
+MAY_PRINT = ("knowledge.cli", "retrieval.cli", "agent.cli", "agent.commands", "retrieval.ship", "knowledge.terms.attest", "evals.bench_", "evals.judge", "evals.thresholds", "finetune.tagger", "finetune.cases", "finetune.classifier", "finetune.conditions", "finetune.conditions_report", "finetune.reader_report", "finetune.reader", "finetune.search", "finetune.support")
 MAY_REDACT = ("agent.privacy", "agent.identifiers")
 _LATER = re.compile(rf"((?:{'|'.join(LAYERS)})(?:\.\w+)+):\w+")
 

@@ -55,6 +55,21 @@ class Tokenizer:
         ids: list[int] = self.model.encode(plain.replace(" ", _META)).ids
         return ids
 
+    def placed(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The ids of `pieces`, and which code points of the text each stands for, from and to; a space before it is not its own."""
+        plain, places = [" "], [0]
+        for at, character in enumerate(text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")):
+            for each in self.normal.get(ord(character), character):
+                if each != " " or plain[-1] != " ":
+                    plain.append(each)
+                    places.append(at)
+        encoding = self.model.encode("".join(plain).replace(" ", _META))
+        found = []
+        for start, end in encoding.offsets:
+            start += plain[start] == " "
+            found.append((places[start], places[end - 1] + 1) if start < end else (places[end - 1], places[end - 1]))
+        return encoding.ids, found
+
     def encode(self, text: str, *, most: int) -> list[int]:
         """Token ids with begin and end, at most `most` of them."""
         return [self.bos, *self.pieces(text)[: most - 2], self.eos]

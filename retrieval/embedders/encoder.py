@@ -141,6 +141,11 @@ class Trunk:
                 del self._recent[next(iter(self._recent))]
         yield from kept
 
+    def forget(self, text: str) -> None:
+        """What was kept of a text goes: it held what must not stay."""
+        with self._lock:
+            self._recent.pop(text, None)
+
     def _read(self, texts: Sequence[str]) -> Iterator[Read]:
         windows: list[tuple[int, list[int]]] = []
         for number, text in enumerate(texts):
@@ -191,6 +196,20 @@ class Encoder:
             means = (y * read.mask[:, :, None]).sum(axis=1) / read.mask.sum(axis=1, keepdims=True)
             np.add.at(sums, read.texts, read.counts[:, None] * means)
         return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), np.float32)
+
+    def states(self, text: str) -> Vectors:
+        """The vectors of a text's tokens in order, without begin and end, shape (tokens, dimensions). Some stays (`forget`)."""
+        rows = [
+            row[1 : int(mask.sum()) - 1]
+            for read in self._trunk.read([text])
+            for row, mask in zip(self._half.run(read.x, read.mask), read.mask, strict=True)
+        ]
+        # Windows are read the shortest first, and only the last of a text is short.
+        return np.concatenate(sorted(rows, key=len, reverse=True))
+
+    def forget(self, text: str) -> None:
+        """Nothing of a text stays in memory."""
+        self._trunk.forget(text)
 
 
 def _batches(windows: list[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:

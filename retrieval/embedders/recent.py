@@ -1,4 +1,4 @@
-"""The vectors of the last texts read, without the texts."""
+"""What was made of the last texts read, without the texts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
-from retrieval.types import Vectors
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
 
 
 class Recent:
@@ -18,9 +21,9 @@ class Recent:
     def __init__(self, most: int = 512) -> None:
         self._most, self._key = most, os.urandom(16)
         self._lock = threading.Lock()
-        self._vectors: OrderedDict[bytes, Vectors] = OrderedDict()
+        self._vectors: OrderedDict[bytes, Array] = OrderedDict()
 
-    def of(self, text: str, read: Callable[[], Vectors]) -> Vectors:
+    def of(self, text: str, read: Callable[[], Array]) -> Array:
         """The vector of a text, read-only; `read` gives it where it is not remembered."""
         name = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest()
         with self._lock:
