@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date
 
 from agent.identifiers import chinese, dates, homes, learned, numbers, people, places, records
+from agent.identifiers.everyday import is_rest
 from agent.identifiers.types import Identifier, Recogniser
 
 RECOGNISERS: tuple[Recogniser, ...] = (
@@ -33,7 +34,9 @@ def find(text: str, *, today: date, rules_only: bool = False) -> tuple[Identifie
     kept, used = ruled(text, today=today)
     for item in () if rules_only else learned.find(text):
         for start, end in _free(used, item.start, item.end):
-            if any(map(str.isalnum, text[start:end])):
+            left = text[start:end]
+            whole = (start, end) == (item.start, item.end)
+            if any(map(str.isalnum, left)) and (whole or not is_rest(left)):
                 kept.append(replace(item, start=start, end=end))
                 used[start:end] = b"\x01" * (end - start)
     if kept and not rules_only:

@@ -127,7 +127,7 @@ def _institutions(text: str) -> Iterator[Identifier]:
             if rank == 34 and not (belongs or proper.startswith(tuple(lex.zh_provinces))):
                 continue
             # 和 joins two places, and is a character of many names of one.
-            if len(_strip_generic(proper, lex.zh_generic)) + (belongs and "和" in proper) >= 2:
+            if len(strip_generic(proper, lex.zh_generic)) + (belongs and "和" in proper) >= 2:
                 yield Identifier("ORGANIZATION", start, match.end(), rank, text[start : match.end()])
 
 
@@ -157,7 +157,7 @@ def _proper_start(text: str, end: int, generic: frozenset[str]) -> int:
 _KEEP = _LEX.zh_keep
 
 
-def _strip_generic(proper: str, generic: frozenset[str]) -> str:
+def strip_generic(proper: str, generic: frozenset[str]) -> str:
     """What is left of a name when every generic word is taken out, longest first."""
     left, at = [], 0
     while at < len(proper):

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import knowledge
+from agent.identifiers.everyday import is_known, is_ordinary
 from agent.identifiers.types import Identifier
 from retrieval.embedders import encoder
 from retrieval.embedders.recent import Recent
@@ -23,11 +24,13 @@ from retrieval.embedders.recent import Recent
 PATH = Path(knowledge.__file__).parent / "rules" / "learned" / "encoder-identifiers.npz"
 TYPES: Final = ("NAME", "PHONE", "EMAIL", "HANDLE", "URL", "ADDRESS", "LOCATION", "ORGANIZATION", "DATE", "ID")
 """What a token can be part of; the last output of the head is none of them."""
-LEAST = 0.5
+LEAST = 0.4
 """Least probability that a token is part of an identifier. Chosen on the validation split
 (`python -m evals.bench_privacy --curve`)."""
 PREFIX: Final = "query: "
 """The messages are read as they are read to search, so that a text without identifiers is read by the lower layers once."""
+ORDINARY: Final = 0.8
+"""The same for words of every day in small letters and for one Chinese character alone (黄, 清, 虱)."""
 RANK: Final = 90
 MOST: Final = 12_000
 """Characters that the encoder reads of a text; rules read all of it."""
@@ -99,22 +102,27 @@ def spans(
     """Runs of tokens of one type, widened to whole words where letters are joined, without the marks around them: from, to, and
     the type's number."""
     runs: list[list[int]] = []
+    sure: list[float] = []
     for (start, end), given in zip(places, shares, strict=True):
-        if start < 0 or start == end or 1.0 - given[-1] < least:
+        said = 1.0 - float(given[-1])
+        if start < 0 or start == end or said < least:
             continue
         kind = int(given[:-1].argmax())
-        if runs and runs[-1][2] == kind and not text[runs[-1][1] : start].strip():
-            runs[-1][1] = end
-        else:
-            runs.append([start, end, kind])
-    for start, end, kind in runs:
         while start > 0 and _WORD.match(text[start]) and _WORD.match(text[start - 1]):
             start -= 1
         while end < len(text) and _WORD.match(text[end - 1]) and _WORD.match(text[end]):
             end += 1
+        if runs and runs[-1][2] == kind and not text[runs[-1][1] : start].strip():
+            runs[-1][1], sure[-1] = max(end, runs[-1][1]), max(sure[-1], said)
+        else:
+            runs.append([start, end, kind])
+            sure.append(said)
+    for (start, end, kind), surest in zip(runs, sure, strict=True):
         while start < end and text[start] in _EDGES:
             start += 1
         while start < end and text[end - 1] in _EDGES:
             end -= 1
-        if start < end:
+        if start == end or is_known(text, start, end, TYPES[kind]):
+            continue
+        if surest >= ORDINARY or not is_ordinary(text[start:end]):
             yield start, end, kind

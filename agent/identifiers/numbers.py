@@ -82,7 +82,7 @@ _ID_SHAPE = re.compile(
     r"|[A-Z]{1,3}\d{6,10}[A-Z]?|\d{9}(?:\d{1,10})?|\d{15}|\d{17}[\dXx])(?![\w]|-\d|\.\d)"
 )
 # Public registry numbers are citations, not people.
-_PUBLIC_NUMBER = re.compile(
+PUBLIC_NUMBER = re.compile(
     r"(?i)(?:PMID|PMC|DOI|NCT|ISRCTN|ISBN|ISSN|NDC|CAS|RS|ICD|SNOMED|国药准字|批准文号)[\s:：#no.\-HZSJB]{0,8}$"
 )
 _UNIT = re.compile(
@@ -108,7 +108,7 @@ def find(text: str, today: date) -> Iterator[Identifier]:
         year_range = re.fullmatch(r"(?:19|20)\d\d-\d\d(?:-\d\d)?|(?:19|20)\d\d-(?:19|20)\d\d", match[0])
         if not (
             year_range
-            or _PUBLIC_NUMBER.search(before)
+            or PUBLIC_NUMBER.search(before)
             or match[0].startswith(("NCT", "PMC", "ISRCTN"))
             or _UNIT.match(text[match.end() : match.end() + 12])
         ):

@@ -36,7 +36,7 @@ def test_every_token_knows_where_it_stands() -> None:
 
 def test_runs_are_joined_widened_to_words_and_cleared_of_marks() -> None:
     text = "its (Bukky Ade), ok"
-    places = [(0, 3), (4, 5), (5, 8), (11, 15), (15, 16), (17, 19)]
+    places = [(0, 3), (4, 5), (5, 8), (11, 14), (14, 16), (17, 19)]
     found = list(learned.spans(text, places, _shares("", "NAME", "NAME", "NAME", "NAME", ""), least=0.5))
     assert [(text[start:end], learned.TYPES[kind]) for start, end, kind in found] == [("Bukky Ade", "NAME")]
     assert not list(learned.spans(text, places, _shares("", "", "", "", "NAME", ""), least=0.5))  # a mark alone

@@ -1,0 +1,72 @@
+"""What a tagger may take for an identifier and is none: public numbers, medical names, everyday words, any hospital."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from agent.identifiers.chinese import strip_generic
+from agent.identifiers.evidence import evidence
+from agent.identifiers.lexicon import lexicon
+from agent.identifiers.numbers import PUBLIC_NUMBER
+from knowledge.places import all_places
+from knowledge.terms import load_terms
+
+_NUMBERS = ("PHONE", "ID")
+_HAN = re.compile(r"[\u3400-\u9fff]+")
+_BEFORE = 16
+
+
+def is_known(text: str, start: int, end: int, kind: str) -> bool:
+    """Whether what stands between two places is known to be no identifier: a number that anybody may call or that cites a page, a
+    medicine, an illness, a brand, a kin word, "the hospital"."""
+    said = text[start:end]
+    if kind in _NUMBERS:
+        digits = "".join(filter(str.isdigit, said))
+        return digits in _public() or PUBLIC_NUMBER.search(text[max(0, start - _BEFORE) : start]) is not None
+    if _HAN.fullmatch(said):
+        return _is_word(said) or _is_medical(said)
+    lex = lexicon()
+    lists = (lex.brands, lex.not_names, lex.no_names, lex.eponyms, lex.relations, lex.titles, lex.generic_facility)
+    words = said.casefold().split()
+    return all(any(word in each for each in lists) for word in words) or _is_medical(said)
+
+
+def is_ordinary(said: str) -> bool:
+    """Words in small letters that people write without thinking of a person, or one Chinese character: less sure than others."""
+    if _HAN.fullmatch(said):
+        return len(said) == 1
+    return said.islower() and all(evidence().ordinary(word) for word in re.findall(r"[a-z]+(?:['’-][a-z]+)*", said))
+
+
+def is_rest(said: str) -> bool:
+    """What a rule left over of a longer find and tells nothing: a character, or ordinary words ("on the")."""
+    return len(said.strip()) < 2 or is_ordinary(said.strip())
+
+
+def _is_word(said: str) -> bool:
+    lex = lexicon()
+    if said in lex.zh_words or said in lex.zh_relations or said in lex.zh_titles:
+        return True
+    kind = next((word for word in sorted(lex.zh_facility, key=len, reverse=True) if said.endswith(word)), "")
+    return bool(kind) and not strip_generic(said.removesuffix(kind), lex.zh_generic)
+
+
+def _is_medical(said: str) -> bool:
+    return any(mention.end - mention.start == len(said) for mention in load_terms().find(said))
+
+
+@cache
+def _public() -> frozenset[str]:
+    """The digits of every number to call that the places' data hold, and of those that are dialled in many countries."""
+    told = {number for place in all_places() for number in (*place.ambulance, *place.police)}
+    told |= {line.number for place in all_places() for line in place.lines}
+    return frozenset("".join(filter(str.isdigit, number)) for number in told) | {
+        "101",
+        "111",
+        "119",
+        "122",
+        "811",
+        "12320",
+        "12345",
+    }
