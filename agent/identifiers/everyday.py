@@ -24,10 +24,12 @@ def is_known(text: str, start: int, end: int, kind: str) -> bool:
     if kind in _NUMBERS:
         digits = "".join(filter(str.isdigit, said))
         return digits in _public() or PUBLIC_NUMBER.search(text[max(0, start - _BEFORE) : start]) is not None
-    if _HAN.fullmatch(said):
-        return _is_word(said) or _is_medical(said)
     lex = lexicon()
-    lists = (lex.brands, lex.not_names, lex.no_names, lex.eponyms, lex.relations, lex.titles, lex.generic_facility)
+    if _HAN.fullmatch(said):
+        # One character may be half of a word: the doctor opened his mouth (张口), and is not called Zhang.
+        halves = (text[start : start + 2], text[max(0, start - 1) : start + 1]) if len(said) == 1 else ()
+        return any(word in lex.zh_words for word in halves) or _is_word(said) or _is_medical(said)
+    lists = (lex.brands, lex.no_names, lex.relations, lex.titles, lex.generic_facility)
     words = said.casefold().split()
     return all(any(word in each for each in lists) for word in words) or _is_medical(said)
 
@@ -40,8 +42,11 @@ def is_ordinary(said: str) -> bool:
 
 
 def is_rest(said: str) -> bool:
-    """What a rule left over of a longer find and tells nothing: a character, or ordinary words ("on the")."""
-    return len(said.strip()) < 2 or is_ordinary(said.strip())
+    """What a rule left over of a longer find and tells nothing: ordinary words ("on the"), characters between words (在)."""
+    said = "".join(filter(str.isalnum, said)) if _HAN.search(said) else said.strip()
+    if _HAN.fullmatch(said):
+        return all(character in lexicon().zh_glue for character in said)
+    return not any(map(str.isdigit, said)) and (len(said) < 2 or is_ordinary(said))
 
 
 def _is_word(said: str) -> bool:

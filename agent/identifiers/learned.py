@@ -29,10 +29,10 @@ LEAST = 0.4
 (`python -m evals.bench_privacy --curve`)."""
 PREFIX: Final = "query: "
 """The messages are read as they are read to search, so that a text without identifiers is read by the lower layers once."""
-ORDINARY: Final = 0.8
+ORDINARY: Final = 0.5
 """The same for words of every day in small letters and for one Chinese character alone (黄, 清, 虱)."""
 RANK: Final = 90
-MOST: Final = 12_000
+MOST: Final = 6_000
 """Characters that the encoder reads of a text; rules read all of it."""
 _RECENT = Recent()
 _EDGES = " \t\r\n.,;:!?()[]{}<>\"'“”‘’«»*_|/\\、，。；：！？（）【】《》…—–-~"

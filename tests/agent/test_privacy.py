@@ -227,7 +227,7 @@ def test_long_texts_take_time_in_proportion(unit):
     text = (unit * 100_000)[:100_000]
     began = time.perf_counter()
     redact_once(text, TODAY)
-    assert time.perf_counter() - began < 12  # about 1 s alone; the bound allows a busy machine
+    assert time.perf_counter() - began < 30  # about 4 s alone, most of it the encoder; the bound allows a busy machine
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.identifiers import learned
-from evals.casebank import Marked, unmarked, identifier_cases
+from evals.casebank import Marked, identifier_cases, unmarked
 from finetune import tagger
 from finetune.swaps import swapped
 from retrieval.embedders.encoder import opened, weights
