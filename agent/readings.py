@@ -32,11 +32,12 @@ CRISIS, REFUSAL, ELSEWHERE = 0.15, 0.55, 0.9
 the lock of my shed"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others
 that are for tuning."""
 IN_EMERGENCY = 0.65
-_SECOND = ((0.75, REFUSAL), (0.97, ELSEWHERE))
-_SECOND_CRISIS = ((0.5, CRISIS), (0.9, IN_EMERGENCY))
+SECOND_REFUSAL = ((0.7, REFUSAL), (0.97, ELSEWHERE))
+SECOND_CRISIS = ((0.6, CRISIS), (0.9, IN_EMERGENCY))
 """From which probability the second reader finds a crisis or a request to decline as likely as the first does at its own. The
-second is the urgency encoder's reading of policy, taught with none of the later series: it knows the blunt requests that the
-first, taught with so many near misses, doubts ("write up a drug trial that nobody ran")."""
+second is the urgency encoder's reading of policy, taught with none of the fourth and fifth series: it knows the blunt requests
+that the first, taught with so many near misses, doubts ("write up a drug trial that nobody ran"). Chosen from
+`python -m evals.bench_safety --curve --policy`, which looks at the same sets."""
 _INTRODUCTION = re.compile(
     r"\b(?:my (?:full |first )?name(?:'s| is)|i(?:'m| am)|this is|call me|it's)\s+(?:called\s+|(?:mr|mrs|ms|miss|dr)\b\.?\s*)?"
     r"\[NAME-\d+\](?:\s+(?:here|from \[LOCATION-\d+\]))?(?:(?P<goes_on>\s+and\s+(?!i\b))|\s*(?:,\s*and\s+|[,.;:!]\s*|\s+and\s+|$))",
@@ -56,21 +57,23 @@ def label(expect: str, kind: str) -> str:
     return MET if expect == MET else _KINDS.get(kind, "refuse_conduct")
 
 
-def shares(message: SafeText, embedder: Embedder, *, second: bool = True) -> Mapping[str, float]:
-    """The probability of each label; `second`: whether the second reader is heard too.
+def shares(message: SafeText, embedder: Embedder) -> Mapping[str, float]:
+    """The probability of each label; empty for vectors of another embedder than the one it was trained on, and for a message
+    that only says a wish about the record, whose own words are not read (`agent.wishes`)."""
+    found = both(message, embedder)
+    return either(*found) if found else {}
 
-    Empty for vectors of another embedder than the one it was trained on, and for a message that only says a wish about the record,
-    whose own words are not read (`agent.wishes`).
-    """
+
+def both(message: SafeText, embedder: Embedder) -> tuple[Mapping[str, float], Mapping[str, float]] | None:
+    """What the first and the second reader say, before they are weighed; None where `shares` are empty."""
     model = learned.load(MODEL)
     if embedder.id != model.embedder:
-        return {}
+        return None
     told = unnamed(wishes.without(message.text))
     if message.text and not told:
-        return {}
+        return None
     text = salient(told, most=MOST)
-    first = model.read(text, embedder.query(text))
-    return either(first, _second(text, model.votes[MODEL])) if second else first
+    return model.read(text, embedder.query(text)), _second(text, model.votes[MODEL])
 
 
 def unnamed(text: str) -> str:
@@ -83,7 +86,7 @@ def unnamed(text: str) -> str:
 def either(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
     """The first reading; where the second holds a crisis or a request to decline for likelier, on the first's scale, its."""
     found = dict(first)
-    for labels, ((low, at_low), (high, at_high)) in ((CRISES, _SECOND_CRISIS), (REFUSALS, _SECOND)):
+    for labels, ((low, at_low), (high, at_high)) in ((CRISES, SECOND_CRISIS), (REFUSALS, SECOND_REFUSAL)):
         said, seen = (sum(each.get(label, 0.0) for label in labels) for each in (first, second))
         scaled = min(1.0, at_low + (seen - low) * (at_high - at_low) / (high - low)) if seen >= low else 0.0
         if scaled > said:

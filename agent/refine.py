@@ -26,7 +26,7 @@ LEVELS: tuple[Level, ...] = ("self_care", "routine", "urgent", "emergency", "unc
 """What it tells apart: the four levels, mildest first, and that too little was told to choose."""
 # The least probability at which an emergency, something urgent or worse, something routine or worse, and too little to
 # choose are read. Chosen on the validation split (`python -m evals.bench_safety --split validation --curve`).
-EMERGENCY, URGENT, ROUTINE, UNCLEAR = 0.25, 0.5, 0.5, 0.6
+EMERGENCY, URGENT, ROUTINE, UNCLEAR = 0.1, 0.5, 0.5, 0.6
 NO_SYMPTOM = 0.1
 """More than `EMERGENCY` by this where rules know no symptom in a message: the reader learned from too few plain questions about
 medicines, and found one in twenty an emergency. Chosen on that split and on the tuned half of the patients' questions."""

@@ -3,7 +3,7 @@
 Messages of our own in which everything that points at a person is marked (`evals/cases/identifiers`): the fresh split, whose writer
 had seen nothing of ours and which is opened to report alone. An identifier counts as taken out where every letter and digit of it
 is. Twice: by the rules alone, and with the encoder that tags what no rule foresaw. `--curve` shows what each threshold of it would
-find and cost on the validation split, where it is chosen. Rates have 95% Wilson intervals; the messages of one situation in two
+find and cost on the validation splits, where it is chosen. Rates have 95% Wilson intervals; the messages of one situation in two
 languages are counted apart.
 """
 
@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from agent import identifiers
 from agent.identifiers import Identifier, learned
-from evals.casebank import Marked, Split, identifier_cases
+from evals.casebank import Marked, Split, identifier_cases, policy_cases, triage_cases
 from evals.metrics import percentile, wilson
 
 _CURVE = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -46,9 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--misses", metavar="OUT", type=Path, help="where each miss goes, a JSON object a line")
     options = parser.parse_args(arguments)
     if options.curve:
+        said = [case.text for case in triage_cases("validation")] + [case.text for case in policy_cases("validation")]
+        plain = [text for text in said if not identifiers.ruled(text, today=date.today())[0]]
         for least in _CURVE:
             with patch.object(learned, "LEAST", least):
-                _brief(f"least probability {least}", _read("validation", "bench_privacy --curve"))
+                _brief(f"least probability {least}", _read("validation", "bench_privacy --curve"), plain)
         return 0
     seconds: list[float] = []
     done = _read(options.split, f"bench_privacy --split {options.split}", seconds)
@@ -123,12 +125,14 @@ def _left(each: Found, way: int) -> bool:
     return not all(covered(each.case.text, found, start, end) for start, end, _ in each.case.marks)
 
 
-def _brief(name: str, done: Sequence[Found]) -> None:
+def _brief(name: str, done: Sequence[Found], plain: Sequence[str]) -> None:
     marks = [covered(each.case.text, each.both, start, end) for each in done for start, end, _ in each.case.marks]
     none = [bool(each.both) for each in done if not each.case.marks]
     other = sum(beyond(each.case, each.both) for each in done)
+    touched = [bool(identifiers.find(text, today=date.today())) for text in plain]
     print(
-        f"{name}: taken out {_rate(marks)}; messages without one touched {_rate(none)}; other letters and digits {other}",
+        f"{name}: taken out {_rate(marks)}; messages without one touched {_rate(none)}; other letters and digits {other}; "
+        f"complaints and requests in which rules find nothing, touched {_rate(touched)}",
         flush=True,
     )
 

@@ -5,7 +5,7 @@ SHA-256 digests, and `openings.jsonl`. Which split a group of near-misses belong
 (`split_of`), so a paraphrase never crosses. The test split is for reporting: nothing may be tuned on it. Of policy there
 are `fresh` and `fresh2` too, written when the test split, and then `fresh`, had been opened many times, by writers who had seen
 nothing of ours. Of triage there is `chatty`, everyday talk around a complaint: a quarter of its scenarios, drawn by a hash of their
-names; the others train. Scenarios named `talk-` are such talk that validates.
+names; the others train. Scenarios named `aside-` are such talk that validates.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def split_of(group: str) -> Split:
     """
     if group.startswith("x"):
         return "train"
-    own: dict[str, Split] = {"fresh": "fresh", "fresh2": "fresh2", "talk": "validation"}
+    own: dict[str, Split] = {"fresh": "fresh", "fresh2": "fresh2", "aside": "validation"}
     if (series := group.partition("-")[0]) in own:
         return own[series]
     place = int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) % 100
