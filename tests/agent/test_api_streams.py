@@ -15,6 +15,8 @@ from agent.engines.scripted import ScriptedModel
 from tests.agent.api_served import serving
 
 AT_ONCE = 20
+# A word of each person's own, which is no identifier.
+EATEN = ["trifle", "lasagne", "custard", "porridge", "bagel", "samosa", "falafel", "risotto", "gnocchi", "paella", "crumpet", "pretzel", "biryani", "moussaka", "ravioli", "strudel", "waffle", "dumpling", "kebab", "quiche"]
 COLD = "I've had a runny nose and a sore throat for two days, I'm 30, no fever. Do I need antibiotics?"
 ASKED = [
     ("How long does shingles last?", "answer"), ("Can a cold cause a fever?", "answer"), ("I feel unwell", "clarify"),
@@ -72,7 +74,7 @@ def test_twenty_streams_at_once_say_what_each_says_alone(served):
 
 
 def test_conversations_kept_side_by_side_hold_each_its_own(served):
-    people = [(f"marker{number}word", served.key(keeps=True)) for number in range(AT_ONCE)]
+    people = [(word, served.key(keeps=True)) for word in EATEN]
 
     def talk(person):
         word, key = person
@@ -81,6 +83,7 @@ def test_conversations_kept_side_by_side_hold_each_its_own(served):
             client.post("/api/v1/ask", json={"text": f"still the {word}", "conversation": first["conversation"]}).raise_for_status()
             return client.get("/api/v1/export").text
 
+    assert len(people) == AT_ONCE
     with ThreadPoolExecutor(AT_ONCE) as pool:
         exports = list(pool.map(talk, people))
     for (word, _), export in zip(people, exports, strict=True):
