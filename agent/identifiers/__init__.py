@@ -36,7 +36,9 @@ def find(text: str, *, today: date, rules_only: bool = False) -> tuple[Identifie
         for start, end in _free(used, item.start, item.end):
             left = text[start:end]
             whole = (start, end) == (item.start, item.end)
-            if any(map(str.isalnum, left)) and (whole or not is_rest(left)):
+            # What is left over of a day beside the day itself ("Monday") points at nobody.
+            rest = left.lower() if item.type == "DATE" else left
+            if any(map(str.isalnum, left)) and (whole or not is_rest(rest)):
                 kept.append(replace(item, start=start, end=end))
                 used[start:end] = b"\x01" * (end - start)
     if kept and not rules_only:

@@ -14,13 +14,16 @@ from knowledge.terms import load_terms
 
 _NUMBERS = ("PHONE", "ID")
 _HAN = re.compile(r"[\u3400-\u9fff]+")
-_BEFORE = 16
+_BEFORE, _AROUND = 16, 24
+_NUMERALS = "〇零一二两三四五六七八九十初廿卅正腊元"
 
 
 def is_known(text: str, start: int, end: int, kind: str) -> bool:
     """Whether what stands between two places is known to be no identifier: a number that anybody may call or that cites a page, a
     medicine, an illness, a brand, a kin word, "the hospital"."""
     said = text[start:end]
+    if _crosses(text, start, end) or (kind == "DATE" and not any(map(_counts, said))):
+        return True
     if kind in _NUMBERS:
         digits = "".join(filter(str.isdigit, said))
         return digits in _public() or PUBLIC_NUMBER.search(text[max(0, start - _BEFORE) : start]) is not None
@@ -46,7 +49,23 @@ def is_rest(said: str) -> bool:
     said = "".join(filter(str.isalnum, said)) if _HAN.search(said) else said.strip()
     if _HAN.fullmatch(said):
         return all(character in lexicon().zh_glue for character in said)
-    return not any(map(str.isdigit, said)) and (len(said) < 2 or is_ordinary(said))
+    return not any(map(str.isdigit, said)) and (is_ordinary(said) if len(said) > 1 else not said.isupper())
+
+
+def _crosses(text: str, start: int, end: int) -> bool:
+    """Whether it is part of a longer medical name: 月 of 月经, Crohn of "Crohn's disease"."""
+    first = max(0, start - _AROUND)
+    mentions = load_terms().find(text[first : end + _AROUND])
+    return any(
+        first + each.start < end
+        and start < first + each.end
+        and not (start <= first + each.start and first + each.end <= end)
+        for each in mentions
+    )
+
+
+def _counts(character: str) -> bool:
+    return character.isdigit() or (character.isascii() and character.isalpha()) or character in _NUMERALS
 
 
 def _is_word(said: str) -> bool:

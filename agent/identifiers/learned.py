@@ -30,7 +30,9 @@ LEAST = 0.4
 PREFIX: Final = "query: "
 """The messages are read as they are read to search, so that a text without identifiers is read by the lower layers once."""
 ORDINARY: Final = 0.5
-"""The same for words of every day in small letters and for one Chinese character alone (黄, 清, 虱)."""
+"""The same for words of every day in small letters."""
+CHARACTER: Final = 0.8
+"""The same for one Chinese character alone, which is part of a word more often than it is somebody (黄, 清, 月)."""
 RANK: Final = 90
 MOST: Final = 6_000
 """Characters that the encoder reads of a text; rules read all of it."""
@@ -124,5 +126,6 @@ def spans(
             end -= 1
         if start == end or is_known(text, start, end, TYPES[kind]):
             continue
-        if surest >= ORDINARY or not is_ordinary(text[start:end]):
+        ordinary = is_ordinary(text[start:end])
+        if not ordinary or surest >= (CHARACTER if end - start == 1 else ORDINARY):
             yield start, end, kind

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from agent.identifiers.everyday import is_known, is_ordinary, is_rest
+from agent.privacy import redact_once
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,16 @@ def test_public_numbers_medical_names_and_institutions_in_general_are_known(befo
 )  # fmt: skip
 def test_what_points_at_somebody_is_not_known(said: str, kind: str) -> None:
     assert not is_known(said, 0, len(said), kind)
+
+
+@pytest.mark.parametrize(("before", "said", "after", "kind"), [("末次", "月", "经", "DATE"), ("her ", "Crohn", "'s disease", "NAME"), ("", "黄", "疸三天", "NAME")])
+def test_part_of_a_medical_name_is_known(before: str, said: str, after: str, kind: str) -> None:
+    assert is_known(before + said + after, len(before), len(before + said), kind)
+
+
+def test_a_last_period_and_the_day_beside_it_stay_readable() -> None:
+    assert redact_once("末次月经2026年3月2日，预产期？", date(2026, 11, 23)).text == "末次月经[DATE-1 -266d]，预产期？"
+    assert redact_once("last dose at 3pm on Monday 4 May 2026", date(2026, 11, 23)).text == "last dose at 3pm on Monday [DATE-1 -203d]"
 
 
 def test_words_of_every_day_are_less_sure() -> None:
