@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from agent import learned, wishes
+from agent.calculators.naming import wanted
 from agent.corrections import is_correction, mended
 from agent.learned import Near
 from agent.telling import telling
@@ -31,7 +32,8 @@ NO_SYMPTOM = 0.1
 """More than `EMERGENCY` by this where rules know no symptom in a message: the reader learned from too few plain questions about
 medicines, and found one in twenty an emergency. Chosen on that split and on the tuned half of the patients' questions."""
 PLAIN = 0.8
-"""The same for a message that is one question and tells of nothing ("can I take ibuprofen with sertraline?"). Of our own cases to
+"""The same for a message that is one question and tells of nothing ("can I take ibuprofen with sertraline?"), or wants something
+calculated and names no symptom ("when is my baby due?"). Of our own cases to
 train and validate on, 93 are so and 3 of them emergencies, all read with .87 or more."""
 _PLAIN = (
     re.compile(
@@ -99,7 +101,7 @@ def refine(
     text = telling(wishes.without(told or reading(history)), language)
     vector = embedder.query(text)
     shares = model.read(text, vector, named(triage))
-    plain = not triage.has_symptom and any(pattern.match(text) for pattern in _PLAIN)
+    plain = not triage.has_symptom and (any(pattern.match(text) for pattern in _PLAIN) or bool(wanted(text, language)))
     least = REPLYING if told else PLAIN - NO_SYMPTOM if plain else EMERGENCY
     level = settle(triage, shares, emergency=least, urgent=PLAIN if plain else URGENT)
     if level == "unclear" != triage.level:

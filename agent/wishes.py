@@ -178,7 +178,8 @@ def _joined(pieces: Iterable[str]) -> str:
             kept.append(piece)
         elif kept and not re.search(r"\w", kept[-1]):
             if _SENTENCES.fullmatch(piece) and not _SENTENCES.fullmatch(kept[-1]):
-                kept[-1] = piece
+                mark = kept[-1].strip()
+                kept[-1] = f"{mark}{piece}" if mark.endswith((")", "）", "”")) else piece
         elif kept:
             kept.append(piece)
     return "".join(kept).strip(" \t\n,:，：、—–-")

@@ -102,7 +102,7 @@ def test_no_word_of_it_stands_in_the_database(ground):
     who = _person(ground, "patient.a", "patient")
     clinician = _person(ground, "doctor.a", "clinician")
     consent.give_consent(ground, who, "review")
-    marks = ["violet kettle", "amber lantern", "seventh stair", "turquoise trowel", "ninth river"]
+    marks = ["violet kettle", "amber lantern", "seventh stair", "turquoise trowel", "ninth melon"]
     ground.audit.append("answer", {"message": marks[0], "text": marks[1]}, conversation="c1")
     _keep(ground, who, said=f"my cough is a {marks[0]}, 咳嗽像紫水壶", **{"rules": ("cough",)})
     conversations.keep_turn(ground, who, _state(words=(marks[0],)), _safe(marks[0]), _answer(marks[1]), mode="account")
