@@ -19,6 +19,7 @@ from agent.learned import Near
 from agent.telling import telling
 from agent.triage import asking, denies, unanswered
 from agent.types import Facts, FiredRule, Language, Level, SafeText, Triage
+from knowledge.places import numbers
 from knowledge.rules import load_triage
 from retrieval.types import Embedder, Vectors
 
@@ -48,6 +49,9 @@ REPLYING = 0.5
 _SHORT = 9
 """Words below which a message is read together with the ones before it: "yes, since this morning" says little alone."""
 _EARLIER = 3
+_NUMBER = re.compile(
+    rf"(?<!\d)(?:{'|'.join('[ -]?'.join(each) for each in sorted(numbers(), key=len, reverse=True))})(?!\d)"
+)
 _QUOTED = 160
 
 
@@ -174,7 +178,9 @@ def _near(model: learned.Learned, vector: Vectors, level: Level, language: Langu
     """The nearest cases of a level, those in the person's language first."""
     near = model.nearest(vector, level, k=12)
     own = [case for case in near if f"-{language}-" in case.id]
-    return tuple(dict.fromkeys([*own, *near]))[:3]
+    # A number that a case's teller thought of may not answer where the reader is.
+    shown = [case for case in dict.fromkeys([*own, *near]) if not _NUMBER.search(case.text)]
+    return tuple(shown)[:3]
 
 
 def _rule(level: Level, near: Sequence[Near], language: Language) -> FiredRule:

@@ -9,7 +9,7 @@ from agent.identifiers.chinese import strip_generic
 from agent.identifiers.evidence import evidence
 from agent.identifiers.lexicon import lexicon
 from agent.identifiers.numbers import PUBLIC_NUMBER
-from knowledge.places import all_places
+from knowledge.places import numbers
 from knowledge.terms import load_terms
 
 _NUMBERS = ("PHONE", "ID")
@@ -83,14 +83,4 @@ def _is_medical(said: str) -> bool:
 @cache
 def _public() -> frozenset[str]:
     """The digits of every number to call that the places' data hold, and of those that are dialled in many countries."""
-    told = {number for place in all_places() for number in (*place.ambulance, *place.police)}
-    told |= {line.number for place in all_places() for line in place.lines}
-    return frozenset("".join(filter(str.isdigit, number)) for number in told) | {
-        "101",
-        "111",
-        "119",
-        "122",
-        "811",
-        "12320",
-        "12345",
-    }
+    return numbers() | {"101", "111", "119", "122", "811", "12320", "12345"}

@@ -76,6 +76,14 @@ def all_places() -> tuple[Place, ...]:
     return tuple(_load()[0].values())
 
 
+@functools.cache
+def numbers() -> frozenset[str]:
+    """The digits of every number that the data name, of any place."""
+    told = {number for each in all_places() for number in (*each.ambulance, *each.police)}
+    told |= {line.number for each in all_places() for line in each.lines}
+    return frozenset("".join(filter(str.isdigit, number)) for number in told)
+
+
 def named(text: str) -> str:
     """The code of the one place that a text says somebody is in ("I'm in the UK", "我在香港", "Canada"); else "".
 
