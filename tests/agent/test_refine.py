@@ -306,3 +306,12 @@ def test_a_few_plain_words_alarm_nobody(text: str, embedder: Embedder) -> None:
 def test_a_long_story_is_read_by_its_question(embedder: Embedder) -> None:
     story = "I went shopping and walked the dog. " * 60
     assert not readings.crisis(readings.shares(SafeText(f"{story} How long does shingles last?"), embedder))
+
+
+@pytest.mark.parametrize(("text", "language"), [("胸口闷，我是不是该打120？", "zh"), ("crushing chest pain, should I ring 999 or 911?", "en")])
+def test_the_case_that_explains_a_level_names_no_number_to_call(text: str, language: Language, embedder: Embedder) -> None:
+    model, vector = learned.load(refine.MODEL), embedder.query(text)
+    plain = model.nearest(vector, "emergency", k=12)
+    assert any(refine._NUMBER.search(case.text) for case in plain)  # the nearest cases do
+    near = refine._near(model, vector, "emergency", language)
+    assert near and not any(refine._NUMBER.search(case.text) for case in near)

@@ -82,3 +82,16 @@ def test_nobody_is_in_the_plain_messages() -> None:
 
 def test_a_marked_message_without_marks_is_itself() -> None:
     assert unmarked("a", "g", "en", "my ⟨ear⟩ hurts") == Marked("a", "g", "en", "my ⟨ear⟩ hurts", ())
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    import torch
+
+    from finetune.encoder import Encoder
+
+    head = torch.nn.Linear(weights().sizes[0], len(learned.TYPES) + 1)
+    tagger.write(Encoder(weights(), trained=1), head, recipe={"layers": 1}, path=tmp_path / "encoder-identifiers.npz")
+    places, shares = learned.Tagger(tmp_path / "encoder-identifiers.npz").shares("ask bukky")
+    assert shares.shape == (len(places), len(learned.TYPES) + 1) and np.allclose(shares.sum(axis=1), 1)
+    facts, _ = opened(tmp_path / "encoder-identifiers.npz", made_by="finetune.tagger")
+    assert facts["recipe"] == {"layers": 1} and [each.name for each in tmp_path.iterdir()] == ["encoder-identifiers.npz"]
