@@ -12,6 +12,7 @@ from agent.config import Settings
 from agent.database import open_ground
 from agent.types import ChatModel
 from knowledge.errors import IndexFault, StoreError
+from knowledge.store import in_turn
 from retrieval.types import Embedder
 
 if TYPE_CHECKING:
@@ -103,11 +104,20 @@ def _own_or_library(settings: Settings, embedder: Embedder, progress: Progress |
     from knowledge.build import embedded_identity
 
     folder = library_index(settings.home)
-    try:
+
+    def load() -> Index:
         return index_module.load(folder, embedder=embedder.id, made_from=embedded_identity())
+
+    try:
+        return load()
     except IndexFault:
         # The library's own index is only a saving: missing, damaged or of an older library, it is made again.
-        return build_library(folder, embedder, progress=progress)
+        with in_turn(folder):
+            # Whoever had the turn before may have made it.
+            try:
+                return load()
+            except IndexFault:
+                return build_library(folder, embedder, progress=progress)
 
 
 def build_library(folder: Path, embedder: Embedder, *, progress: Progress | None = None) -> Index:

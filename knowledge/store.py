@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ _IDENTITY = "made-of"
 _UNSEALED = ("added.jsonl",)
 # Hashing reads about 1 GB a second; above this size a load checks sizes only, and `--verify` hashes all.
 _HASH_LIMIT = 256 * 1024 * 1024
+_PATIENCE_SECONDS = 600
 
 
 _REBUILD = "Delete the folder and run `anamnesis knowledge build` again"
@@ -64,6 +65,23 @@ def replacing(folder: Path, *, identity: str = "") -> Iterator[Path]:
         if not identity:
             shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Processes that make the same `folder` one after another, each waiting for the one before.
+
+    Where no lock can be kept (a disk that only reads) or one is held for ten minutes, the block runs all the same: what it
+    then cannot write, it says itself.
+    """
+    lock = FileLock(folder.with_name(f".{folder.name}.turn.lock"), timeout=_PATIENCE_SECONDS)
+    with suppress(Timeout, OSError):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _noted(folder: Path) -> str:
