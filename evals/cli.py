@@ -45,7 +45,7 @@ def list_suites(as_json: bool) -> None:
               help="A suite; again for more. Without it: all that fit.")  # fmt: skip
 @click.option("--model", default="anamnesis/none", show_default=True,
               help="anamnesis/ENGINE[/MODEL], bare/ENGINE/MODEL, or any model Inspect knows.")  # fmt: skip
-@click.option("--profile", type=click.Choice(["quick", "full", "model"]), help="The budget; see evals/budget.toml.")
+@click.option("--profile", type=click.Choice(["quick", "full", "model", "release"]), help="The budget; see evals/budget.toml.")
 @click.option("--n", type=click.IntRange(0), help="Samples a suite, in place of the budget (0: all).")
 @click.option("--seed", type=int, help="Draws the samples.")
 @click.option("--language", type=click.Choice(["en", "zh"]), help="Only samples in this language.")
@@ -98,7 +98,7 @@ def run(suites: tuple[str, ...], model: str, profile: str | None, n: int | None,
 @click.option("--junit", type=click.Path(path_type=Path), help="JUnit XML, for CI.")
 @click.option("--card", type=click.Path(path_type=Path), help="A model card section, in Markdown.")
 @click.option("--gates", type=click.Path(path_type=Path, exists=True), help="Hold the first run against these gates.")
-@click.option("--profile", type=click.Choice(["quick", "full", "model"]), default="full", show_default=True)
+@click.option("--profile", type=click.Choice(["quick", "full", "model", "release"]), default="full", show_default=True)
 def report(runs: tuple[Path, ...], out: Path, json_out: Path | None, junit: Path | None, card: Path | None,
            gates: Path | None, profile: str) -> None:  # fmt: skip
     """One page of one run, or of several side by side with paired tests."""
@@ -119,7 +119,7 @@ def report(runs: tuple[Path, ...], out: Path, json_out: Path | None, junit: Path
 @eval_group.command()
 @click.argument("run_folder", type=click.Path(path_type=Path))
 @click.option("--gates", type=click.Path(path_type=Path, exists=True), help="Other gates than evals/gates.toml.")
-@click.option("--profile", type=click.Choice(["quick", "full", "model"]), default="full", show_default=True)
+@click.option("--profile", type=click.Choice(["quick", "full", "model", "release"]), default="full", show_default=True)
 @click.option("--subject", default="", help="Which subject of the run, where it holds several.")
 @click.option("--beside", type=click.Path(path_type=Path), help="The base's run: what did not pass there may not be worse.")
 @click.option("--json", "json_out", type=click.Path(path_type=Path), help="A report, for `finetune promote`.")

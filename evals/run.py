@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
 
 BUDGET = Path(__file__).parent / "budget.toml"
-PROFILES = ("quick", "full", "model")
+PROFILES = ("quick", "full", "model", "release")
 
 
 @dataclass(frozen=True, slots=True)

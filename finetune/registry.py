@@ -36,7 +36,7 @@ from knowledge.store import sha256
 
 __all__ = ["adapter_digest", "run_list", "run_promote", "run_rollback"]
 
-PROFILES = ("full", "model")
+PROFILES = ("full", "release")
 """Profiles of a gate that say something of fitness; "quick" only shows that nothing broke."""
 _KEPT = 10
 

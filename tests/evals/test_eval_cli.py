@@ -76,7 +76,7 @@ def test_list_as_json_is_one_object_a_suite() -> None:
     assert [row["name"] for row in rows] == [suite.name for suite in SUITES]
     for row, suite in zip(rows, SUITES, strict=True):
         assert [measure["name"] for measure in row["measures"]] == [measure.name for measure in suite.measures]
-        assert set(row["samples"]) == {"quick", "full", "model"} and row["on"] in ("any", "agent")
+        assert set(row["samples"]) == {"quick", "full", "model", "release"} and row["on"] in ("any", "agent")
 
 
 @pytest.mark.parametrize(

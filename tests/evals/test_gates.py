@@ -281,7 +281,7 @@ def test_no_file_and_no_gate_for_a_profile_are_said(tmp_path: Path) -> None:
         read_gates(tmp_path / "empty.toml", profile="full")
 
 
-@pytest.mark.parametrize("profile", ["quick", "full", "model"])
+@pytest.mark.parametrize("profile", ["quick", "full", "model", "release"])
 def test_the_projects_own_gates_load_for_every_profile(profile: str) -> None:
     if "[[gate]]" not in GATES.read_text(encoding="utf-8"):
         pytest.skip("evals/gates.toml has no gate yet")

@@ -14,7 +14,7 @@ from knowledge.errors import InputError
 
 TARGETS = ("agent", "bare", "endpoint")
 ENGINES = ("none", "llamacpp", "transformers", "openai")
-PROFILES = ("quick", "full", "model")
+PROFILES = ("quick", "full", "model", "release")
 SETTINGS = (
     "audience", "context", "country", "intake", "max_message", "max_tokens", "min_relevance", "min_support", "passage_tokens",
     "passages", "temperature", "threads",
