@@ -1,4 +1,4 @@
-"""The extractive answer: the passages' own sentences that bear on the question, in the passages' order."""
+"""The extractive answer: the passages' own sentences that bear on the question by words and meaning, in the passages' order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ from agent.types import Facts, Language
 from agent.whom import fits
 from knowledge.chunk import sentences, units
 from knowledge.types import Passage
+from retrieval.embedders.recent import Recent
 from retrieval.tokenize import tokens
+from retrieval.types import Embedder, Vectors
 
 # The first sentence of a passage names its subject (knowledge/library/README.md), so it reads well alone.
-_FIRST = 0.35
-_RANK = 0.3
+_FIRST, _RANK = 0.15, 0.15
+# What the nearest sentence gets and the farthest does not. These three were chosen by `python -m evals.bench_sentences`.
+_NEAREST = 0.5
+_KEPT = 8192
+Near = Callable[[Sequence[str]], Vectors]
+"""Shape (n,): the cosine of each of n texts to what was asked."""
+_recent = Recent(most=_KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,15 @@ class Extract:
 
     text: str
     passage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence that may be said, the place of its passage and its own place in it."""
+
+    passage: int
+    order: int
+    text: str
 
 
 def speaks_to(query: str, passages: Sequence[Passage]) -> bool:
@@ -37,7 +53,13 @@ def speaks_to(query: str, passages: Sequence[Passage]) -> bool:
 
 
 def own_words(
-    question: str, passages: Sequence[Passage], facts: Facts, language: Language, *, most: int = 4
+    question: str,
+    passages: Sequence[Passage],
+    facts: Facts,
+    language: Language,
+    *,
+    most: int = 4,
+    near: Near | None = None,
 ) -> tuple[Extract, ...]:
     """The passages' sentences that bear on a question and may be said to this person: of their age, and nothing that they
     said to be allergic to."""
@@ -47,6 +69,7 @@ def own_words(
         passages,
         most=most,
         keep=lambda text: fits(text, facts, language) and not allergy.offers(text, forbidden),
+        near=near,
     )
 
 
@@ -57,16 +80,36 @@ def extract(
     most: int = 4,
     min_units: int = 4,
     keep: Callable[[str], bool] = lambda text: True,
+    near: Near | None = None,
 ) -> tuple[Extract, ...]:
-    """At most `most` sentences that `keep` admits, chosen by words shared with the query (rarer words weigh more), the
-    passage's rank and the sentence's place in it."""
+    """At most `most` sentences that `keep` admits, the best by `scores`, in the passages' order and none nearly twice."""
     candidates = [
-        (place, order, sentence)
+        Candidate(place, order, text)
         for place, passage in enumerate(passages)
-        for order, sentence in enumerate(sentences(passage.text))
-        if units(sentence) >= min_units and not sentence.endswith((":", "：")) and keep(sentence)
+        for order, text in enumerate(sentences(passage.text))
+        if units(text) >= min_units and not text.endswith((":", "：")) and keep(text)
     ]
-    words = [frozenset(tokens(f"{passages[place].heading} {text}")) for place, _, text in candidates]
+    scored = scores(query, passages, candidates, near=near)
+    chosen: list[int] = []
+    said: list[set[str]] = []
+    for index in sorted(range(len(candidates)), key=lambda index: -scored[index]):
+        held = set(tokens(candidates[index].text))
+        if held and all(len(held & other) / len(held) < 0.8 for other in said):
+            chosen.append(index)
+            said.append(held)
+        if len(chosen) == most:
+            break
+    return tuple(
+        Extract(text=candidates[i].text.removeprefix("- "), passage=candidates[i].passage) for i in sorted(chosen)
+    )
+
+
+def scores(
+    query: str, passages: Sequence[Passage], candidates: Sequence[Candidate], *, near: Near | None = None
+) -> list[float]:
+    """How much each candidate bears on the query: words shared with it (rarer words weigh more), nearness by meaning to it
+    among the candidates, the passage's rank, and whether the sentence is its passage's first."""
+    words = [frozenset(tokens(f"{passages[one.passage].heading} {one.text}")) for one in candidates]
     frequency = Counter(word for held in words for word in held)
     asked = set(tokens(query))
 
@@ -74,18 +117,32 @@ def extract(
         return math.log(1 + len(candidates) / (1 + frequency[word]))
 
     total = sum(weight(word) for word in asked) or 1.0
-    scored = []
-    for index, (place, order, _) in enumerate(candidates):
-        score = sum(weight(word) for word in asked & words[index]) / total
-        score += _FIRST * (order == 0) + _RANK / (1 + place)
-        scored.append((score, index))
-    chosen: list[int] = []
-    said: list[set[str]] = []
-    for _, index in sorted(scored, key=lambda pair: -pair[0]):
-        held = set(tokens(candidates[index][2]))
-        if held and all(len(held & other) / len(held) < 0.8 for other in said):
-            chosen.append(index)
-            said.append(held)
-        if len(chosen) == most:
-            break
-    return tuple(Extract(text=candidates[i][2].removeprefix("- "), passage=candidates[i][0]) for i in sorted(chosen))
+    found = [
+        sum(weight(word) for word in asked & set(tokens(one.text))) / total
+        + _FIRST * (one.order == 0)
+        + _RANK / (1 + one.passage)
+        for one in candidates
+    ]
+    if near is None or len(candidates) < 2:
+        return found
+    cosines = near([_with_heading(passages[one.passage], one.text) for one in candidates])
+    low, high = float(cosines.min()), float(cosines.max())
+    spread = (high - low) or 1.0
+    return [score + _NEAREST * (float(cosine) - low) / spread for score, cosine in zip(found, cosines, strict=True)]
+
+
+def nearness(embedder: Embedder, question: str) -> Near:
+    """How near texts are to a question by an embedder's vectors; those of the sentences read last are remembered."""
+
+    def near(texts: Sequence[str]) -> Vectors:
+        vectors = _recent.all_of(
+            [f"{embedder.id}\n{text}" for text in texts], lambda places: embedder.passages([texts[i] for i in places])
+        )
+        cosines: Vectors = vectors @ embedder.query(question)
+        return cosines
+
+    return near
+
+
+def _with_heading(passage: Passage, text: str) -> str:
+    return f"{passage.title}: {passage.heading}. {text.removeprefix('- ')}"

@@ -7,13 +7,13 @@ gives is left out, and what was not found is said.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agent import asking, compose, differential, medicines, respond
 from agent.build import Agent
-from agent.extract import own_words
+from agent.extract import Near, nearness, own_words
 from agent.messages import say
 from agent.query import unknown
 from agent.relevance import relevance
@@ -41,6 +41,7 @@ _DO_NOW = {
     "zh": re.compile(r"在家|自己|怎么办|怎么缓解|怎么护理|怎么照顾|怎么处理"),
 }
 _PART_MOST = 3
+_OF_ILLNESS = ("symptom", "condition")
 _CALCULATORS = 2
 
 
@@ -139,23 +140,25 @@ def _from_pages(
 ) -> Generator[Sentence | Cited | Status, None, Formed]:
     """The direct answer from the passages found, then the parts that the cited page has for it."""
     language, triage, settings = request.language, request.triage, agent.settings
-    passages = tuple(hit.passage for hit in request.hits)
+    # Old advice is no answer beside what has taken its place: it is named, and not said.
+    hits = tuple(hit for hit in request.hits if not hit.passage.superseded_by) or request.hits
+    passages = tuple(hit.passage for hit in hits)
     fired = tuple(rule.id for rule in triage.rules)
-    scores = [relevance(request.question, hit, rules=fired) for hit in request.hits]
+    scores = [relevance(request.question, hit, rules=fired) for hit in hits]
     best = max(scores)
     quotable = tuple(passage for passage, score in zip(passages, scores, strict=True) if score >= _QUOTED * best)
     foreign = unknown(request.words, agent.index.bm25.known)
     sure = best >= _SURE and not foreign
-    # Old advice is shown, never as the answer: what is current was not found.
-    only_old = all(passage.superseded_by for passage in passages)
+    # Where there is nothing else it is shown, never as the answer: what is current was not found.
+    only_old = bool(passages[0].superseded_by)
     if only_old:
         yield from respond.note(spoken, say(language, "only_superseded"))
-    if passages[0].superseded_by:
         yield from respond.note(spoken, compose.out_of_date(passages[0], language=language))
+    near = nearness(agent.embedder, request.question)
     asked = respond.Asked(
         question=request.question, passages=passages, language=language, audience=request.audience, facts=triage.facts,
         quotable=quotable if agent.model is None or sure else (), closest=quotable if sure else (),
-        strict=not triage.has_symptom,
+        strict=not triage.has_symptom, near=near,
     )  # fmt: skip
     yield from respond.answer(spoken, asked, model=agent.model, settings=settings, cancel=cancel)
     if spoken.refused:
@@ -166,24 +169,21 @@ def _from_pages(
     if spoken.declined:
         missing = say(language, "not_found", count=request.searched)
         yield from respond.note(spoken, missing)
-    document = spoken.citations[0].document if spoken.citations else passages[0].document
+    document = _speaks_of(spoken, passages, of_symptom=triage.has_symptom)
     pages = agent.index.of(document)
     if triage.has_symptom and not spoken.declined:
-        yield from _section(spoken, "may_be_heading", _MAY_BE[language], pages, request)
+        yield from _section(spoken, "may_be_heading", _MAY_BE[language], pages, request, near)
         if triage.level in ("self_care", "routine"):
-            yield from _section(spoken, "do_now_heading", _DO_NOW[language], pages, request)
+            yield from _section(spoken, "do_now_heading", _DO_NOW[language], pages, request, near)
     helped = ""
-    if triage.has_symptom or (kind == "answer" and passages[0].kind in ("symptom", "condition")):
+    if triage.has_symptom or (kind == "answer" and passages[0].kind in _OF_ILLNESS):
         if document in request.helped:
             yield from respond.note(spoken, say(language, "safety_above"))
         else:
             before = spoken.text
             yield from respond.safety_net(spoken, pages, document, language=language, facts=triage.facts)
             helped = document if spoken.text != before else ""
-    by_id = {passage.id: passage for passage in passages}
-    old = {
-        by_id[c.passage].document: by_id[c.passage] for c in spoken.citations if c.superseded_by and c.passage in by_id
-    }
+    old = {hit.passage.document: hit.passage for hit in request.hits if hit.passage.superseded_by}
     for passage in old.values():
         if passage.document != passages[0].document:
             yield from respond.note(spoken, compose.out_of_date(passage, language=language))
@@ -196,6 +196,15 @@ def _from_pages(
         missing = say(language, "not_found_words", words=say(language, "comma").join(foreign))
         yield from respond.note(spoken, missing)
     return Formed(kind, missing, helped)
+
+
+def _speaks_of(spoken: Spoken, passages: Sequence[Passage], *, of_symptom: bool) -> str:
+    """The document whose further parts belong to the answer: the first cited; a symptom's or an illness's before a medicine's
+    where a symptom was told."""
+    cited = [citation.document for citation in spoken.citations] or [passages[0].document]
+    kinds = {passage.document: passage.kind for passage in passages}
+    of_illness = [one for one in cited if kinds.get(one) in _OF_ILLNESS]
+    return of_illness[0] if of_symptom and of_illness else cited[0]
 
 
 def _its_own(spoken: Spoken, request: Request) -> tuple[str, ...]:
@@ -231,15 +240,16 @@ def _heard(earlier: tuple[str, ...], language: Language) -> dict[str, Any]:
 
 
 def _section(
-    spoken: Spoken, heading: str, wanted: re.Pattern[str], pages: tuple[Passage, ...], request: Request
+    spoken: Spoken, heading: str, wanted: re.Pattern[str], pages: tuple[Passage, ...], request: Request, near: Near
 ) -> Speech:
     """A part of a symptom's page, in its own sentences, those that bear most on what was told first."""
     own = [page for page in pages if page.kind == "symptom" and wanted.search(page.heading)]
     said = {claim.quote for claim in spoken.claims}
     found = [
-        item for item in own_words(request.question, own, request.triage.facts, request.language, most=_PART_MOST)
+        item
+        for item in own_words(request.question, own, request.triage.facts, request.language, most=_PART_MOST, near=near)
         if not any(item.text in quote or quote in item.text for quote in said if quote)
-    ]  # fmt: skip
+    ]
     if found:
         yield from respond.heading(spoken, say(request.language, heading))
         for item in found:

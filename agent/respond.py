@@ -53,6 +53,7 @@ class Asked:
 
     `quotable` passages may be quoted where the model gives nothing; those of `closest` are shown as the nearest where no
     sentence answers. `strict`: the question told of no symptom, so a passage must speak to what was asked of its subject.
+    `near`: how near a text is to the question, by meaning.
     """
 
     question: str
@@ -63,6 +64,7 @@ class Asked:
     quotable: tuple[Passage, ...]
     closest: tuple[Passage, ...]
     strict: bool
+    near: extract.Near | None = None
 
 
 def answer(
@@ -96,7 +98,7 @@ def answer(
     if spoken.declined or (asked.strict and not extract.speaks_to(asked.question, quotable)):
         quotable = asked.closest
         lead = spoken.nearest = say(asked.language, "closest", title=quotable[0].title) if quotable else ""
-    found = extract.own_words(asked.question, quotable, asked.facts, asked.language)
+    found = extract.own_words(asked.question, quotable, asked.facts, asked.language, near=asked.near)
     spoken.declined = not found
     if found:
         spoken.route = "extractive"
@@ -113,7 +115,9 @@ def _more(spoken: Spoken, asked: Asked, told: Sequence[str]) -> Speech:
         return
     found = [
         item
-        for item in extract.own_words(asked.question, asked.quotable, asked.facts, asked.language, most=_FULL)
+        for item in extract.own_words(
+            asked.question, asked.quotable, asked.facts, asked.language, most=_FULL, near=asked.near
+        )
         if not any(item.text in quote or quote in item.text for quote in told)
     ]
     if found:

@@ -13,7 +13,10 @@ _GONE_EN = (
     r"(?:withdrawn|superseded|replaced by|retired|rescinded|archived|obsolete|out of date|outdated|expired|discontinued"
     r"|no longer (?:valid|current|in force|maintained|supported|endorsed|in use))"
 )
-_ITSELF_ZH = r"(?:本|此|该)(?:指南|共识|意见|文件|规范|方案|版本?|标准|页面?|建议|规程|路径|办法|声明)"
+_ITSELF_ZH = (
+    r"(?:本|此|该)(?:指南|共识|意见|文件|规范|方案|版本?|标准|页面?|建议|规程|路径|办法|声明"
+    r"|文(?![献化字书])|指引|要点|手册|须知|通知)"
+)
 _GONE_ZH = r"(?:废止|作废|失效|撤销|撤回|停止执行|不再(?:适用|有效|执行)|已过期|被[^。；\n]{0,30}(?:取代|替代|代替))"
 _SAID = (
     re.compile(
@@ -24,6 +27,8 @@ _SAID = (
     re.compile(rf"\b(?:withdrew|retired|rescinded|archived|replaced|superseded) {_ITSELF_EN}\b", re.I),
     re.compile(rf"{_ITSELF_ZH}[^。！？\n]{{0,40}}{_GONE_ZH}"),
     re.compile(rf"(?:废止|撤销|撤回|取代|替代){_ITSELF_ZH}"),
+    # A page may tell when to stop using a medicine: only what has been stopped already is the page itself.
+    re.compile(rf"{_ITSELF_ZH}(?:现|均)?已(?:于[^，。；\n]{{0,12}}|经)?(?:停止使用|停用|停止施行|终止)"),
 )
 # The one who wrote it may take it back in a sentence of its own, behind one that speaks of the page itself.
 _OWN = re.compile(rf"\b{_ITSELF_EN}\b", re.I)
@@ -48,6 +53,8 @@ _UNTIL = (
         r"(?:有效期(?:至|到|截至)|有效至)[^。\n]{0,6}?((?:19|20)\d{2}|[一二][九〇零][〇零一二三四五六七八九]{2})年?"
     ),
 )
+# A sentence that begins so has no other subject than the page; a medicine "expires".
+_BEGINS = re.compile(r"(?:valid|in force) (?:until|till|to)\b", re.I)
 _SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]?")
 _DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 _LONGEST = 240
@@ -71,7 +78,7 @@ def says_so(text: str, *, today: date) -> str:
             return sentence[:_LONGEST]
         for pattern in _UNTIL:
             until = pattern.search(sentence)
-            about_itself = _OWN.search(sentence) or re.search(_ITSELF_ZH, sentence)
+            about_itself = _OWN.search(sentence) or re.search(_ITSELF_ZH, sentence) or _BEGINS.match(sentence)
             if until and about_itself and int(until[1].translate(_DIGITS)) < today.year:
                 return sentence[:_LONGEST]
         before = sentence or before

@@ -6,9 +6,10 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -25,16 +26,36 @@ class Recent:
 
     def of(self, text: str, read: Callable[[], Array]) -> Array:
         """The vector of a text, read-only; `read` gives it where it is not remembered."""
-        name = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest()
+        name = self._name(text)
+        found = self._known(name)
+        if found is None:
+            found = read()
+            self._remember(name, found)
+        return found
+
+    def all_of(self, texts: Sequence[str], read: Callable[[list[int]], Array]) -> Array:
+        """The vectors of texts, shape (len(texts), ...); `read` gives those at the places where none is remembered, in order."""
+        names = [self._name(text) for text in texts]
+        found = {place: vector for place, name in enumerate(names) if (vector := self._known(name)) is not None}
+        if missing := [place for place in range(len(names)) if place not in found]:
+            for place, vector in zip(missing, read(missing), strict=True):
+                found[place] = vector.copy()
+                self._remember(names[place], found[place])
+        return np.stack([found[place] for place in range(len(names))])
+
+    def _name(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest()
+
+    def _known(self, name: bytes) -> Array | None:
         with self._lock:
             found = self._vectors.get(name)
             if found is not None:
                 self._vectors.move_to_end(name)
-                return found
-        found = read()
-        found.setflags(write=False)
+            return found
+
+    def _remember(self, name: bytes, vector: Array) -> None:
+        vector.setflags(write=False)
         with self._lock:
-            self._vectors[name] = found
+            self._vectors[name] = vector
             if len(self._vectors) > self._most:
                 self._vectors.popitem(last=False)
-        return found

@@ -32,6 +32,10 @@ TODAY = date(2026, 11, 22)
         "委员会已撤销本意见。",
         "此文件不再适用。",
         "本共识有效期至二〇一〇年。",
+        "Refer after six weeks. Valid until March 2012. Ask for the new edition.",
+        "说明：本文已于2014年被第二版取代并停止使用。",
+        "本手册已停止使用。",
+        "该要点现已于2018年停用，请查阅新版。",
     ],
 )
 def test_a_page_that_says_it_is_withdrawn_is_heard(text: str) -> None:
@@ -57,6 +61,11 @@ def test_a_page_that_says_it_is_withdrawn_is_heard(text: str) -> None:
         "药品有效期至2015年，过期请勿服用。",
         "本指南有效期至2031年。",
         "旧版指南同时废止，请以本指南为准。",
+        "本文建议出现皮疹时停止使用该药。",
+        "本文献已停止使用动物数据。",
+        "Expires December 2014.",
+        "有效期至2015年12月。",
+        "Prescriptions are valid until the end of 2012.",
     ],
 )
 def test_what_else_was_withdrawn_is_not_the_page(text: str) -> None:
