@@ -17,6 +17,8 @@ _COSINE_LOW, _COSINE_HIGH = 0.80, 0.90
 # evals/cases/relevance.jsonl and are reported on the odd ones by `make bench-relevance`.
 _NEAR, _WORDS, _SUBJECT = 0.4, 0.2, 0.4
 _VERY_NEAR, _UNNAMED = 0.9, 0.8
+# A page that none of its names speaks for is on the subject where it holds so much of the question, and is so near to it.
+_HELD, _NOT_FAR = 0.8, 0.3
 # A symptom is told in many words, and a part of the body is in every story.
 _TOLD_IN_OTHER_WORDS = ("symptoms", "body")
 # What a passage is worth that mentions nothing of what the question names.
@@ -41,8 +43,12 @@ def relevance(query: str, hit: Hit, *, rules: Collection[str] = ()) -> float:
     near = 0.0
     if hit.dense is not None:
         near = min(1.0, max(0.0, (hit.dense - _COSINE_LOW) / (_COSINE_HIGH - _COSINE_LOW)))
+    held = coverage(query, hit.passage)
     named = 1.0 if set(rules) & set(hit.passage.red_flags) else subject(query, hit.passage)
-    score = _NEAR * near + _WORDS * coverage(query, hit.passage) + _SUBJECT * named
+    if not named and held >= _HELD and near >= _NOT_FAR:
+        # A hospital's own page is called "Features and overview": what it is about, its words say.
+        named = held
+    score = _NEAR * near + _WORDS * held + _SUBJECT * named
     if named < 1.0 and of_another_thing(query, hit.passage):
         score *= _OTHER
     # A page none of whose names was said has to be very near to be meant.
