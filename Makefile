@@ -16,11 +16,13 @@ setup: $(VENV)/.ready
 
 # The tests keep their weights apart from a person's own.
 TEST_HOME := $(CURDIR)/.anamnesis
+# Test files run side by side, so many at a time.
+TEST_WORKERS ?= 2
 test: $(TEST_VENV)/.ready ## Set everything up and pass the tests
 	@$(TEST_VENV)/bin/ruff check .
 	@$(TEST_VENV)/bin/mypy
 	@ANAMNESIS_HOME=$(TEST_HOME) $(TEST_VENV)/bin/anamnesis models fetch smollm2-135m >/dev/null
-	@ANAMNESIS_TEST_WEIGHTS=$(TEST_HOME) $(TEST_VENV)/bin/python -m pytest -q
+	@ANAMNESIS_TEST_WEIGHTS=$(TEST_HOME) $(TEST_VENV)/bin/python -m pytest -q -n $(TEST_WORKERS) --dist loadfile
 
 lint: $(TEST_VENV)/.ready
 	$(TEST_VENV)/bin/ruff format .

@@ -24,6 +24,8 @@ from knowledge import places
 
 _EARLIER = 3
 """How many of a person's earlier messages a short reply can still belong to."""
+_FALLEN = ("collapse-unconscious",)
+"""The triage rules by which somebody lies without sense or breath."""
 
 _OF_OTHERS = {
     "suicide_now": "suicide_other", "suicide_thought": "suicide_other", "self_harm": "self_harm_other", "abuse": "abuse_other",
@@ -133,7 +135,8 @@ def _crisis_of(
             if audience == "clinician" and _asks_in_general(here):
                 break
             return _crisis(rule, language, country)
-    reads_like = readings.crisis(shares, emergency=triage.level == "emergency")
+    fallen = any(rule.id in _FALLEN for rule in triage.rules)
+    reads_like = readings.crisis(shares, emergency=triage.level == "emergency", fallen=fallen)
     if reads_like and not (audience == "clinician" and _asks_in_general(here)):
         return _read_crisis(reads_like, language, country, about_other=triage.facts.subject == "other")
     return _continued(here, message, wish, before, language, country)

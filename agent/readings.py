@@ -27,11 +27,13 @@ CRISES = (
 REFUSALS = ("refuse_conduct", "refuse_harmful", "refuse_crime", "refuse_forgery", "refuse_privacy")
 LABELS = (MET, *CRISES, *REFUSALS)
 """Each but the first is the name of the reviewed text (`knowledge/rules/policy/texts.toml`) that answers it."""
-CRISIS, REFUSAL, ELSEWHERE = 0.15, 0.55, 0.9
+CRISIS, REFUSAL, ELSEWHERE = 0.15, 0.6, 0.9
 """Least summed probability of a crisis, of a request to decline that names health or care, and of another ("how do I pick
 the lock of my shed"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others
 that are for tuning."""
-IN_EMERGENCY = 0.65
+IN_EMERGENCY, BESIDE_THE_FALLEN = 0.65, 0.95
+OF_A_BODY = ("suicide_now", "overdose", "self_harm")
+"""The crises that lay somebody low: of who lies without sense, another is read only when it is nearly sure."""
 SECOND_REFUSAL = ((0.7, REFUSAL), (0.97, ELSEWHERE))
 SECOND_CRISIS = ((0.6, CRISIS), (0.9, IN_EMERGENCY))
 """From which probability the second reader finds a crisis or a request to decline as likely as the first does at its own. The
@@ -102,10 +104,12 @@ def _second(text: str, vote: float) -> dict[str, float]:
     return dict(zip(LABELS, (shares / shares.sum()).tolist(), strict=True))
 
 
-def crisis(given: Mapping[str, float], *, emergency: bool = False) -> str:
+def crisis(given: Mapping[str, float], *, emergency: bool = False, fallen: bool = False) -> str:
     """The crisis a message reads like, or "". `emergency`: whether an ambulance is called anyway; then it must be the likelier
-    reading, for who finds somebody without breath needs to hear first what to do."""
-    return _likeliest(given, CRISES, IN_EMERGENCY if emergency else CRISIS)
+    reading, and nearly sure where somebody lies without sense or breath (`fallen`), for who finds them needs to hear first what
+    to do."""
+    found = _likeliest(given, CRISES, IN_EMERGENCY if emergency else CRISIS)
+    return _likeliest(given, CRISES, BESIDE_THE_FALLEN) if fallen and found not in OF_A_BODY else found
 
 
 def refusal(given: Mapping[str, float], *, of_health: bool = True) -> str:
