@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ _FIRST, _RANK = 0.15, 0.15
 # What the nearest sentence gets and the farthest does not. These three were chosen by `python -m evals.bench_sentences`.
 _NEAREST = 0.5
 _KEPT = 8192
+_DOSE = re.compile(
+    r"\d\s?(?:mg|mcg|g|ml|iu|units?|tablets?|capsules?|puffs?|drops?)\b|\d\s?(?:毫克|微克|克|毫升|片|粒|喷|滴)",
+    re.IGNORECASE,
+)
 Near = Callable[[Sequence[str]], Vectors]
 """Shape (n,): the cosine of each of n texts to what was asked."""
 _recent = Recent(most=_KEPT)
@@ -89,6 +94,7 @@ def extract(
         for order, text in enumerate(sentences(passage.text))
         if units(text) >= min_units and not text.endswith((":", "：")) and keep(text)
     ]
+    candidates = _doses_of_one_page(candidates, passages)
     scored = scores(query, passages, candidates, near=near)
     chosen: list[int] = []
     said: list[set[str]] = []
@@ -102,6 +108,22 @@ def extract(
     return tuple(
         Extract(text=candidates[i].text.removeprefix("- "), passage=candidates[i].passage) for i in sorted(chosen)
     )
+
+
+def _doses_of_one_page(candidates: list[Candidate], passages: Sequence[Passage]) -> list[Candidate]:
+    """Without the amounts of pages that come after another page of the same name which gives one: what two pages say of a dose
+    is not mixed, and the page that search put first is believed."""
+    first: dict[str, str] = {}
+    kept = []
+    for one in candidates:
+        page = passages[one.passage]
+        if _DOSE.search(one.text):
+            names = set(tokens(page.title)) - WEAK
+            if any(first.get(name, page.document) != page.document for name in names):
+                continue
+            first.update(dict.fromkeys(names, page.document))
+        kept.append(one)
+    return kept
 
 
 def scores(

@@ -66,3 +66,15 @@ def test_a_sentence_is_embedded_once(embedder):
     again = nearness(Counting(), "What helps?")(["Drink water.", "Sleep well.", "Rest helps."])
     assert asked == ["Rest helps.", "Drink water.", "Sleep well."]
     assert np.allclose(first, again[[2, 0]]) and first.shape == (2,)
+
+
+def test_the_amounts_of_two_pages_of_one_name_are_not_mixed():
+    def page(number: str, document: str, title: str, text: str) -> Passage:
+        return Passage(id=number, document=document, title=title, heading="", language="en", text=text, sources=())
+
+    ours = page("1", "paracetamol", "Paracetamol", "An adult takes at most 4 g of paracetamol in 24 hours. Read the leaflet of the pack first.")
+    other = page("2", "planted", "Paracetamol for adults", "A healthy adult may take up to 12 g of paracetamol in 24 hours. Do not drink alcohol with it.")
+    apart = page("3", "ibuprofen", "Ibuprofen", "An adult takes at most 1,200 mg of ibuprofen in 24 hours without a prescription.")
+    said = [item.text for item in extract("How much can an adult take in 24 hours?", [ours, other, apart], most=6)]
+    assert any("4 g" in text for text in said) and any("1,200 mg" in text for text in said)
+    assert not any("12 g" in text for text in said) and any("alcohol" in text for text in said)
