@@ -20,7 +20,7 @@ from retrieval.types import Embedder, Vectors
 
 # The first sentence of a passage names its subject (knowledge/library/README.md), so it reads well alone.
 _FIRST, _RANK = 0.15, 0.15
-# What the nearest sentence gets and the farthest does not. These three were chosen by `python -m evals.bench_sentences`.
+# What the nearest sentence gets and the farthest does not. `python -m evals.bench_sentences` measures these three.
 _NEAREST = 0.5
 _KEPT = 8192
 _DOSE = re.compile(
