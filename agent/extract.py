@@ -8,13 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from agent import allergy
 from agent.agree import WEAK
 from agent.types import Facts, Language
 from agent.whom import fits
 from knowledge.chunk import sentences, units
 from knowledge.types import Passage
+from retrieval.embedders import shipped
 from retrieval.embedders.recent import Recent
+from retrieval.index import embedded_sentence
 from retrieval.tokenize import tokens
 from retrieval.types import Embedder, Vectors
 
@@ -147,24 +151,27 @@ def scores(
     ]
     if near is None or len(candidates) < 2:
         return found
-    cosines = near([_with_heading(passages[one.passage], one.text) for one in candidates])
+    cosines = near([embedded_sentence(passages[one.passage], one.text) for one in candidates])
     low, high = float(cosines.min()), float(cosines.max())
     spread = (high - low) or 1.0
     return [score + _NEAREST * (float(cosine) - low) / spread for score, cosine in zip(found, cosines, strict=True)]
 
 
 def nearness(embedder: Embedder, question: str) -> Near:
-    """How near texts are to a question by an embedder's vectors; those of the sentences read last are remembered."""
+    """How near texts are to a question by an embedder's vectors. Those of the library's sentences ship with it; of others
+    those read last are remembered."""
+    known = shipped.sentences(embedder.id)
 
     def near(texts: Sequence[str]) -> Vectors:
-        vectors = _recent.all_of(
-            [f"{embedder.id}\n{text}" for text in texts], lambda places: embedder.passages([texts[i] for i in places])
-        )
-        cosines: Vectors = vectors @ embedder.query(question)
+        vectors = known(texts)
+        if others := [place for place, vector in enumerate(vectors) if vector is None]:
+            read = _recent.all_of(
+                [f"{embedder.id}\n{texts[place]}" for place in others],
+                lambda places: embedder.passages([texts[others[place]] for place in places]),
+            )
+            for place, vector in zip(others, read, strict=True):
+                vectors[place] = vector
+        cosines: Vectors = np.stack([vector for vector in vectors if vector is not None]) @ embedder.query(question)
         return cosines
 
     return near
-
-
-def _with_heading(passage: Passage, text: str) -> str:
-    return f"{passage.title}: {passage.heading}. {text.removeprefix('- ')}"

@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,8 @@ class Turn:
     tokens: int = 0
     kind: str = ""
     fault: str = ""
+    minute: int = 0
+    """Of the run, in which it ended."""
 
     @property
     def overhead(self) -> float:
@@ -234,7 +236,7 @@ async def _load(
 async def _talk(
     client: httpx.AsyncClient, key: str, number: int, until: float, options: argparse.Namespace, turns: list[Turn]
 ) -> None:
-    chance = random.Random(number)
+    chance, began = random.Random(number), until - options.seconds
     await asyncio.sleep(options.think * number / max(1, options.conversations))
     while time.monotonic() < until:
         messages: list[dict[str, str]] = []
@@ -243,7 +245,7 @@ async def _talk(
                 return
             messages.append({"role": "user", "content": text})
             turn, said = await _ask(client, key, messages)
-            turns.append(turn)
+            turns.append(replace(turn, minute=int((time.monotonic() - began) // 60)))
             if turn.fault:
                 break
             messages.append({"role": "assistant", "content": said})
@@ -314,6 +316,10 @@ def _report(
         "overhead_ms": shares([1000 * turn.overhead for turn in good]),
         "overhead_ms_with_model": shares([1000 * turn.overhead for turn in good if turn.tokens]),
         "overhead_ms_without_model": shares([1000 * turn.overhead for turn in good if not turn.tokens]),
+        "overhead_p95_ms_each_minute": {
+            minute: shares([1000 * turn.overhead for turn in good if turn.minute == minute])["p95"]
+            for minute in sorted({turn.minute for turn in good})
+        },
         "first_piece_ms": shares([1000 * turn.first for turn in good if turn.first]),
         "memory_mb": {
             "start": megabytes[0], "least": min(megabytes), "most": max(megabytes), "end": megabytes[-1],

@@ -273,6 +273,11 @@ def embedded_text(passage: Passage) -> str:
     return f"{head}\n{passage.text}" if head else passage.text
 
 
+def embedded_sentence(passage: Passage, text: str) -> str:
+    """What of a sentence is embedded, with its passage's subject before it."""
+    return f"{passage.title}: {passage.heading}. {text.removeprefix('- ')}"
+
+
 def vectors_of(folder: Path, embedder: str) -> Known:
     """The vectors of an index's passages, by their ids; of nothing where there is no such index."""
     try:

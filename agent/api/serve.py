@@ -47,6 +47,8 @@ class Server:
         config = uvicorn.Config(
             app, host=host, port=port, access_log=False, log_config=None, server_header=False, lifespan="on",
             proxy_headers=bool(forwarded), forwarded_allow_ips=forwarded, timeout_graceful_shutdown=1, ws="none",
+            # Longer than a proxy keeps a connection, so that no request is sent on one that is just being closed.
+            timeout_keep_alive=75,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name="uvicorn", daemon=True)

@@ -33,11 +33,12 @@ def test_the_model_counts_its_tokens_and_its_own_seconds():
 
 
 def test_our_overhead_is_the_turn_without_the_model_and_a_faulty_turn_is_in_no_percentile():
-    turns = [bench_load.Turn(2.5, 0.1, tokens=60, kind="answer"), bench_load.Turn(0.2, 0.1, kind="emergency"), bench_load.Turn(9.0, fault="cut off")]
+    turns = [bench_load.Turn(2.5, 0.1, tokens=60, kind="answer", minute=3), bench_load.Turn(0.2, 0.1, kind="emergency"), bench_load.Turn(9.0, fault="cut off")]
     options = bench_load._options(["--seconds", "100"])
     memory = [(0.0, 100.0, 60.0), (20.0, 200.0, 90.0), (60.0, 202.0, 91.0), (100.0, 204.0, 92.0)]
     report = bench_load._report(turns, memory, options)
     assert report["faults"] == {"cut off": 1} and report["overhead_ms"]["n"] == 2
+    assert report["overhead_p95_ms_each_minute"] == {0: 200.0, 3: 500.0}
     assert report["overhead_ms_with_model"]["p50"] == 500.0 and report["overhead_ms_without_model"]["p50"] == 200.0
     # The warm-up, in which memory rises, is left out of the slope: 4 MB in 80 s after it.
     assert report["memory_mb"]["slope_a_minute_after_warm_up"] == 3.0 and report["memory_mb"]["least"] == 100.0
