@@ -52,7 +52,7 @@ class Request:
     `question` is what was searched for, `words` the person's own; `hits` bear on it; `before` and `caution` are reviewed
     sentences said first; `asks` are questions put beside the answer, and `may_ask` says whether the model's own may join them;
     `earlier` what was said before; `helped` documents whose
-    signs were shown before; `place` is whose rules are asked for.
+    signs were shown before; `place` is whose rules are asked for. `doubted`: it may be a request to decline.
     """
 
     question: str
@@ -71,6 +71,7 @@ class Request:
     long: bool = False
     place: str = ""
     may_ask: bool = False
+    doubted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _from_pages(
     asked = respond.Asked(
         question=request.question, passages=passages, language=language, audience=request.audience, facts=triage.facts,
         quotable=quotable if agent.model is None or sure else (), closest=quotable if sure else (),
-        strict=not triage.has_symptom, near=near,
+        strict=not triage.has_symptom, near=near, doubted=request.doubted,
     )  # fmt: skip
     yield from respond.answer(spoken, asked, model=agent.model, settings=settings, cancel=cancel)
     if spoken.refused:

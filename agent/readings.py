@@ -31,6 +31,10 @@ CRISIS, REFUSAL, ELSEWHERE = 0.15, 0.6, 0.9
 """Least summed probability of a crisis, of a request to decline that names health or care, and of another ("how do I pick
 the lock of my shed"), of which the reader has seen fewer. Chosen on the validation split and the halves of the sets by others
 that are for tuning."""
+DOUBTED = 0.1
+"""From which summed probability of a request to decline a language model's own refusal counts. Of the validation split's 92 such
+requests 8 are less likely than `REFUSAL`, 7 of them at least this likely; of its 76 messages to be met 6 are, and a small model,
+tuned to decline, had declined 7 harmless ones of 100 more than its base."""
 IN_EMERGENCY, BESIDE_THE_FALLEN = 0.65, 0.95
 OF_A_BODY = ("suicide_now", "overdose", "self_harm")
 """The crises that lay somebody low: of who lies without sense, another is read only when it is nearly sure."""
@@ -115,6 +119,12 @@ def crisis(given: Mapping[str, float], *, emergency: bool = False, fallen: bool 
 def refusal(given: Mapping[str, float], *, of_health: bool = True) -> str:
     """The refusal a message reads like, or "". `of_health`: whether it names health or care."""
     return _likeliest(given, REFUSALS, REFUSAL if of_health else ELSEWHERE)
+
+
+def doubted(given: Mapping[str, float]) -> bool:
+    """Whether a message may be a request to decline, so that a language model's refusal of it is believed; true where nothing was
+    read."""
+    return not given or sum(given.get(each, 0.0) for each in REFUSALS) >= DOUBTED
 
 
 def _likeliest(given: Mapping[str, float], labels: tuple[str, ...], least: float) -> str:

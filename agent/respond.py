@@ -53,7 +53,7 @@ class Asked:
 
     `quotable` passages may be quoted where the model gives nothing; those of `closest` are shown as the nearest where no
     sentence answers. `strict`: the question told of no symptom, so a passage must speak to what was asked of its subject.
-    `near`: how near a text is to the question, by meaning.
+    `near`: how near a text is to the question, by meaning. `doubted`: the question may be a request to decline.
     """
 
     question: str
@@ -65,6 +65,7 @@ class Asked:
     closest: tuple[Passage, ...]
     strict: bool
     near: extract.Near | None = None
+    doubted: bool = True
 
 
 def answer(
@@ -76,7 +77,7 @@ def answer(
     the model fails: the own sentences of the `quotable` passages. Where the model says that the passages do not answer,
     or (when `strict`) none of them speaks to what was asked of their subject, it is said that no sentence answers this,
     and those of `closest` are shown as the nearest. Where there is none, nothing is said and `spoken` is `declined`. Where the
-    model will not help with a question without a symptom, nothing is said and `spoken` is `refused`.
+    model will not help with a doubted question without a symptom, nothing is said and `spoken` is `refused`.
     """
     began = perf_counter()
     passages: Sequence[Passage] = asked.passages
@@ -183,8 +184,9 @@ def _written(
                 spoken.declined = not spoken.claims
                 break
             if generate.says_declined(sentence, language):
-                # Who tells of a symptom is not turned away on a model's word: what must be declined, policy declined.
-                spoken.refused = asked.strict and not any(claim.supported for claim in spoken.claims)
+                # Who tells of a symptom is not turned away on a model's word alone, nor who is surely harmless: what must be
+                # declined, policy declined.
+                spoken.refused = asked.strict and asked.doubted and not any(claim.supported for claim in spoken.claims)
                 break
             if len(said) >= _MOST:
                 break

@@ -173,7 +173,7 @@ def run_turn(
         question=query, words=put_right(matter, found.read_as), hits=hits, searched=found.searched, read_as=found.read_as,
         triage=triage, language=language, audience=state.audience, caution=caution, before=turned,
         asks=tuple(ask.text for ask in asked), helped=state.helped, earlier=before, long=len(safe.text) > settings.max_message,
-        place=filters.prefer, may_ask=may_ask and asking.left(state, language),
+        doubted=readings.doubted(shares), place=filters.prefer, may_ask=may_ask and asking.left(state, language),
     )  # fmt: skip
     spoken = respond.Spoken()
     formed = yield from form.speak(spoken, request, agent, cancel=cancel)

@@ -139,12 +139,18 @@ def test_a_models_questions_are_counted_from_the_messages_alone(base, supported)
 
 
 @pytest.mark.parametrize(("language", "message"), [("en", HONEY), ("zh", "蜂蜜能止咳吗？")])
-def test_a_model_that_declines_is_answered_for_in_reviewed_words(base, language, message):
+def test_a_model_that_declines_is_answered_for_in_reviewed_words(monkeypatch, base, language, message):
+    monkeypatch.setattr("agent.readings.doubted", lambda given: True)
     phrase = prompts(language)["declined"]
     done = _done(base, f"{phrase}. You are a bad person [1].", message)
     assert done.answer.kind == "refusal" and say(language, "model_refused") in done.answer.text
     assert "bad person" not in done.answer.text and phrase not in done.answer.text
     assert not done.answer.citations and done.answer.claims == ()
+
+
+def test_what_reads_as_harmless_is_not_declined_by_a_model(base):
+    answer = _done(base, "I CANNOT HELP WITH THAT.", HONEY).answer
+    assert answer.kind == "answer" and answer.citations and say("en", "model_refused") not in answer.text
 
 
 def test_nobody_with_a_symptom_is_turned_away_by_a_model(base):
