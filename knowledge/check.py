@@ -18,7 +18,7 @@ from knowledge.markdown import marks, read_topic
 from knowledge.sources.library import topic_files
 from knowledge.types import Document
 
-KINDS = ("condition", "symptom", "medicine", "first-aid", "pregnancy", "mental-health")
+KINDS = ("condition", "symptom", "medicine", "first-aid", "pregnancy", "mental-health", "test")
 # NHS England and MedlinePlus both ask for about a 6th to 8th grade; the issue sets 8 for patients' pages.
 MOST_GRADE = 8.0
 # A Chinese sentence over 40 characters is hard to read on a phone (the library's own rule, README).
