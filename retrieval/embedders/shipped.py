@@ -95,7 +95,8 @@ def sentences(embedder_id: str) -> Callable[[Sequence[str]], list[Vectors | None
 
 @cache
 def _sentences(embedder_id: str) -> Sentences:
-    return read_sentences(SHIPPED / sentences_name(embedder_id)) or Sentences(np.zeros(0), np.zeros(0), 1.0, {})
+    nothing = np.zeros(0, np.float32)
+    return read_sentences(SHIPPED / sentences_name(embedder_id)) or Sentences(nothing, nothing, 1.0, {})
 
 
 def sentences_name(embedder_id: str) -> str:
@@ -117,7 +118,7 @@ def write_sentences(path: Path, known: Sentences) -> None:
         rows=np.stack([known.rows[name] for name in names]),
         mean=known.mean.astype(np.float32),
         axes=known.axes.astype(np.float16),
-        step=np.float64(known.step),
+        step=np.array(known.step),
     )
 
 
@@ -136,5 +137,5 @@ def _saved(path: Path, **arrays: NDArray[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("wb") as out:
-        np.savez_compressed(out, **arrays)
+        np.savez_compressed(out, allow_pickle=False, **arrays)
     temporary.replace(path)
