@@ -223,14 +223,16 @@ def _swapped(provider: Provider, claims: dict[str, Any]) -> str:
     return f"{head}.{body}.{mark}"
 
 
-PAST = int(time.time()) - 7200
+# Times are from now, and the names of the tests must not be: processes that run them side by side compare the names.
+LONG_AGO, FAR_AHEAD = -7200, 7200
 
 
 @pytest.mark.parametrize("twist", [
-    {"nonce": "another"}, {"nonce": None}, {"aud": "another"}, {"aud": [CLIENT, "another"]}, {"azp": "another"}, {"exp": PAST},
-    {"iat": PAST + 14400}, {"iss": "https://evil.example"}, {"sub": ""}, {"exp": None}, {"iat": None}, {"aud": None}, {"sub": None},
+    {"nonce": "another"}, {"nonce": None}, {"aud": "another"}, {"aud": [CLIENT, "another"]}, {"azp": "another"}, {"exp": LONG_AGO},
+    {"iat": FAR_AHEAD}, {"iss": "https://evil.example"}, {"sub": ""}, {"exp": None}, {"iat": None}, {"aud": None}, {"sub": None},
 ], ids=str)  # fmt: skip
 def test_a_token_with_a_wrong_claim_lets_nobody_in(world, browser, twist):
+    twist = {name: value + int(time.time()) if name in ("exp", "iat") and value else value for name, value in twist.items()}
     world.provider.twist = lambda claims: {name: value for name, value in (claims | twist).items() if value is not None}
     _refused(world, browser, _out(browser))
 
