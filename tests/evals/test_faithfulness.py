@@ -263,7 +263,7 @@ def test_a_question_whose_page_is_gone_is_named(tmp_path):
 def test_our_questions_are_in_both_languages():
     task = faithfulness()
     languages = [sample.metadata["language"] for sample in task.dataset]
-    assert len(languages) == 88 and languages.count("zh") == 23
+    assert len(languages) == 109 and languages.count("zh") == 28
     assert task.metadata["grading"]["without_grader"]["kept"][3] == 360 and task.metadata["data"]
 
 
