@@ -34,7 +34,7 @@ that are for tuning."""
 DOUBTED = 0.1
 """From which summed probability of a request to decline a language model's own refusal counts. Of the validation split's 92 such
 requests 8 are less likely than `REFUSAL`, 7 of them at least this likely; of its 76 messages to be met 6 are, and a small model,
-tuned to decline, had declined 7 harmless ones of 100 more than its base."""
+tuned to decline, had declined 7 harmless ones of 100 more than its base. By a script that was not kept."""
 IN_EMERGENCY, BESIDE_THE_FALLEN = 0.65, 0.95
 OF_A_BODY = ("suicide_now", "overdose", "self_harm")
 """The crises that lay somebody low: of who lies without sense, another is read only when it is nearly sure."""

@@ -31,7 +31,8 @@ VERSION = "0.3.0"
 TAUGHT = Path(__file__).with_name("search.npz")
 """The upper half as `finetune.search` taught it to search."""
 _CONTENT = 510
-# Tokens of one run, padding counted. 256 sentences took 7.1 s at 2,048 and 6.5 at 512 on one core, and 150 MB less.
+# Tokens of one run, padding counted. 256 sentences took 7.1 s at 2,048 and 6.5 at 512 on one core, and 150 MB less; this and
+# the next by a script that was not kept.
 _RUN = 512
 # More runs at once than cores gain nothing, and each keeps activations of its own: 40 threads with 36 sentences each took 2.3 GB.
 _AT_ONCE = threading.BoundedSemaphore(max(2, len(os.sched_getaffinity(0))))
