@@ -98,11 +98,13 @@ def rests_on(message: str, language: Language, embedder: Embedder) -> Belief | N
     nearest = [place for place in np.argsort(-best)[:_NEAREST].tolist() if best[place] >= NEAR[language]]
     checker = support.support()
     told = premises.told(message, language)
-    texts = [said(text, language) for text in dict.fromkeys((message, told))]
+    # The shorter first: most that does not hold falls there, and the other is not read.
+    texts = [said(text, language) for text in dict.fromkeys((told, message))]
     for place in nearest if told else ():
         if not _names(message, place, language):
             continue
-        if float(checker.shares(beliefs[place].belief[language], texts)[:, 0].min()) >= HELD:
+        belief = beliefs[place].belief[language]
+        if all(float(checker.shares(belief, [text])[0, 0]) >= HELD for text in texts):
             found: Belief = beliefs[place]
             return found
     return None

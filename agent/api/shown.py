@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agent.api.turns import Finished
 from agent.messages import say
+from agent.privacy import vouch
 from agent.session import as_row
-from agent.types import Answer, Event, Question, Sentence, Urgency
+from agent.types import Answer, ConversationState, Event, Question, Sentence, Urgency
 from knowledge.places import duties
+
+if TYPE_CHECKING:
+    from agent.api.turns import Finished
 
 
 def content(answer: Answer) -> str:
@@ -55,6 +58,17 @@ class Flow:
     def _say(self, text: str) -> str:
         self._said += text
         return text
+
+
+def know_again(answer: Answer, state: ConversationState) -> None:
+    """Know an answer again where a client sends it back as what was said, with or without its sources.
+
+    Not where something of it had to be redacted before it was kept: what a calculator worked out names the person's own days.
+    """
+    said = _joined(answer.banner, answer.text)
+    if state.messages and state.messages[-1].text == said:
+        vouch(said)
+        vouch(content(answer))
 
 
 def fields(finished: Finished) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from agent.api.counted import Counted, Usage
 from agent.api.faults import ClientGone, Conflict, Unsupported
 from agent.api.gate import Gate, without_banner
 from agent.api.metrics import Metrics
+from agent.api.shown import know_again
 from agent.api.tracing import Traces
 from agent.build import Agent
 from agent.database import Database
@@ -227,6 +228,7 @@ class Turns:
                     kept = without_banner(event.answer, event.state)
                     shown, held = gate.decided(event, kept, redactor, asked.message, keeping)
                     yield from gate.rest(shown.answer, held)
+                    know_again(shown.answer, shown.state)
                     yield Finished(shown.answer, shown.state, usage, keeping, held)
 
     def _begin(self, agent: Agent, asked: Asked, who: Who) -> tuple[Mode, ConversationState, Redactor]:

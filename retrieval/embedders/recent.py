@@ -43,6 +43,14 @@ class Recent:
                 self._remember(names[place], found[place])
         return np.stack([found[place] for place in range(len(names))])
 
+    def note(self, text: str) -> None:
+        """Remember that a text was here, and nothing of it."""
+        self._remember(self._name(text), np.zeros(0, np.float32))
+
+    def noted(self, text: str) -> bool:
+        """Whether a text was here and is remembered."""
+        return self._known(self._name(text)) is not None
+
     def _name(self, text: str) -> bytes:
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest()
 

@@ -10,6 +10,7 @@ import pytest
 
 from agent.api import turns as turns_module
 from agent.engines.scripted import ScriptedModel
+from agent.identifiers import learned
 from agent.session import answer_messages, as_row
 from agent.types import Triage, Urgency
 from tests.agent.api_served import serving
@@ -212,3 +213,28 @@ def test_a_conversation_too_long_to_be_told_anew_is_refused_with_a_remedy(served
     with pytest.raises(openai.BadRequestError) as refused:
         served.openai().chat.completions.create(model="anamnesis", messages=told)
     assert refused.value.code == "context_length_exceeded" and "40000 characters" in str(refused.value)
+
+
+def test_an_answer_sent_back_is_known_and_keeps_its_sources(served, monkeypatch):
+    client, read = served.openai(), []
+    said = "".join(chunk.choices[0].delta.content or "" for chunk in streamed(client, COLD) if chunk.choices)
+    assert "https://" in said
+    monkeypatch.setattr(learned, "_RECENT", learned.Recent())
+    rows = learned._rows
+    monkeypatch.setattr(learned, "_rows", lambda text: read.append(text) or rows(text))
+    messages = [{"role": "user", "content": COLD}, {"role": "assistant", "content": said}]
+    follow = {"role": "user", "content": "And if it gets worse next week?"}
+    client.chat.completions.create(model="anamnesis", messages=[*messages, follow])
+    assert read == [COLD, follow["content"]]
+    messages[1]["content"] = "Ask Dr Okonkwo-Hale. " + said
+    client.chat.completions.create(model="anamnesis", messages=[*messages, follow])
+    assert read[2:] == [messages[1]["content"]]
+
+
+def test_days_that_a_calculator_worked_out_are_looked_for_again(served, monkeypatch):
+    noted = []
+    monkeypatch.setattr("agent.api.shown.vouch", noted.append)
+    done = ask(served.openai(), "My last period began on 2026-09-01. When is my baby due?")
+    assert re.search(r"2027", done.choices[0].message.content) and noted == []
+    done = ask(served.openai(), COLD)
+    assert noted == [as_row(answer_messages(served.agent, [{"role": "user", "content": COLD}]))["answer"], done.choices[0].message.content]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import privacy
 from agent.identifiers import find, numbers
 from agent.identifiers.dates import offset_days
 from agent.privacy import Redactor, redact_once
@@ -306,3 +307,18 @@ def test_a_name_or_a_date_does_not_change_the_triage():
     plain = "my dad has crushing chest pain and is sweating"
     named = redact_once("my dad John Smith, DOB 04/05/1961, has crushing chest pain and is sweating", TODAY)
     assert triage((named,), "en").level == triage((SafeText(plain),), "en").level == "emergency"
+
+
+def test_what_we_said_ourselves_comes_back_as_it_was_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(privacy, "_OURS", privacy.Recent())
+    said = "Rest, [NAME-2] can help.\n\n[1] Colds. Bradford Teaching Hospitals, 2026. https://www.example.org/colds"
+    redactor = Redactor(TODAY)
+    assert "[URL-1]" in redactor.redact(said).text
+    privacy.vouch(said)
+    assert Redactor(TODAY).redact(said) == SafeText(said)
+    assert "[URL-1]" in Redactor(TODAY).redact(said + " or https://www.example.org/me").text
+    again = Redactor(TODAY)
+    again.redact(said)
+    # Its placeholders are taken: who is named after it is somebody else.
+    assert again.redact("I am John Smith").text == "I am [NAME-3]"
+    assert said not in repr(vars(privacy._OURS))
