@@ -92,11 +92,11 @@ class Reader:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; exit 1 where the split is damaged."""
     parser = argparse.ArgumentParser(prog="python -m evals.bench_safety")
-    parser.add_argument("--split", choices=("validation", "test", "train", "fresh", "fresh2", "chatty"), default="test")
+    parser.add_argument("--split", choices=("validation", "test", "train", "fresh", "fresh2", "fresh3", "chatty"), default="test")
     parser.add_argument(
         "--policy",
         action="store_true",
-        help="only crises and refusals; of `fresh` and `fresh2` there is nothing else, and of `chatty` none",
+        help="only crises and refusals; of the fresh splits there is nothing else, and of `chatty` none",
     )
     parser.add_argument(
         "--curve",
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         thresholds.urgency(read.embedder, options.split)
         return 0
     print(f"Our own bank, {options.split} split")
-    if options.policy or options.split in ("fresh", "fresh2"):
+    if options.policy or options.split in ("fresh", "fresh2", "fresh3"):
         _policies(
             read,
             policy_cases(options.split, why=f"bench-safety --split {options.split} --policy"),
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     else:
         _own(read, options.split, misses)
-    if options.split in ("fresh", "fresh2", "chatty"):
+    if options.split in ("fresh", "fresh2", "fresh3", "chatty"):
         print(f"No set by others is measured with the {options.split} split")
     elif (BENCH / "triage_own_words.jsonl").is_file():
         print(f"\nSets by others{'half tuned on':>76} {'half reported':>24}")

@@ -3,7 +3,7 @@
 `evals/cases/triage` and `evals/cases/policy` each hold `train`, `validation` and `test.jsonl`, `splits.json` with their
 SHA-256 digests, and `openings.jsonl`. Which split a group of near-misses belongs to follows from its name alone
 (`split_of`), so a paraphrase never crosses. The test split is for reporting: nothing may be tuned on it. Of policy there
-are `fresh` and `fresh2` too, written when the test split, and then `fresh`, had been opened many times, by writers who had seen
+are `fresh`, `fresh2` and `fresh3` too, written when the test split, and then `fresh`, had been opened many times, by writers who had seen
 nothing of ours. Of triage there is `chatty`, everyday talk around a complaint: a quarter of its scenarios, drawn by a hash of their
 names; the others train. Scenarios named `aside-` are such talk that validates.
 """
@@ -21,9 +21,9 @@ from typing import Any, Literal
 
 from knowledge.errors import KnowledgeError
 
-Split = Literal["train", "validation", "test", "fresh", "fresh2", "chatty"]
+Split = Literal["train", "validation", "test", "fresh", "fresh2", "fresh3", "chatty"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-_UNSEEN = ("test", "fresh", "fresh2")
+_UNSEEN = ("test", "fresh", "fresh2", "fresh3")
 FOLDER = Path(__file__).parent / "cases"
 _GRAVE = re.compile(r"suicid|self-harm|overdose|psychosis|anorexi|bulimi|abuse|violence|strangl|assault", re.IGNORECASE)
 _MARK = re.compile(r"⟦(?P<kind>[A-Z]+):(?P<value>[^⟦⟧]+)⟧")
@@ -159,7 +159,7 @@ def split_of(group: str) -> Split:
     """
     if group.startswith("x"):
         return "train"
-    own: dict[str, Split] = {"fresh": "fresh", "fresh2": "fresh2", "aside": "validation"}
+    own: dict[str, Split] = {"fresh": "fresh", "fresh2": "fresh2", "fresh3": "fresh3", "aside": "validation"}
     if (series := group.partition("-")[0]) in own:
         return own[series]
     place = int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) % 100

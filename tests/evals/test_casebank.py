@@ -60,7 +60,7 @@ def test_train_cases_are_twins_of_each_other_in_two_languages() -> None:
     assert {case.expect for case in policy_cases("train")} == {"crisis", "declined", "met"}
 
 
-@pytest.mark.parametrize(("split", "least"), [("fresh", 400), ("fresh2", 300)])
+@pytest.mark.parametrize(("split", "least"), [("fresh", 400), ("fresh2", 300), ("fresh3", 200)])
 def test_the_fresh_policy_cases_are_whole_apart_and_opened_with_a_reason(
     split: casebank.Split, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
