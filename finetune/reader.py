@@ -130,7 +130,8 @@ def main(names: Sequence[str]) -> int:
     )
     work = load_settings().home / "finetune" / f"reader-{recipe['task']}.pt"
     parts = {"encoder": encoder, "heads": heads, "optimiser": optimiser, "schedule": schedule}
-    first = checkpoint.resume(work, recipe, parts)
+    key = checkpoint.key(recipe, (f"{example.tokens} {example.wanted}" for example in train))
+    first = checkpoint.resume(work, key, parts)
     for epoch in range(first, recipe["stop_after"]):
         order = random.Random(recipe["seed"] + epoch)
         read = drawn(train, recipe, order)
@@ -153,7 +154,7 @@ def main(names: Sequence[str]) -> int:
             optimiser.step()
             optimiser.zero_grad()
             schedule.step()
-        checkpoint.keep(work, epoch + 1, recipe, parts)
+        checkpoint.keep(work, epoch + 1, key, parts)
         print(f"epoch {epoch + 1}: {_measured(encoder, heads, held, mean, scale)}", flush=True)
     write(encoder, heads, mean, scale, recipe=recipe)
     return 0

@@ -52,7 +52,8 @@ def main() -> int:
     )
     work = load_settings().home / "finetune" / "search.pt"
     parts = {"encoder": encoder, "optimiser": optimiser, "schedule": schedule}
-    first = checkpoint.resume(work, recipe, parts)
+    key = checkpoint.key(recipe, map(repr, train))
+    first = checkpoint.resume(work, key, parts)
     batches = _batches(train, recipe["batch"], recipe["seed"])
     for step in tqdm(range(steps), desc="search", disable=None):
         batch = next(batches)
@@ -73,7 +74,7 @@ def main() -> int:
         optimiser.zero_grad()
         schedule.step()
         if (step + 1) % _KEPT_EVERY == 0 or step + 1 == steps:
-            checkpoint.keep(work, step + 1, recipe, parts)
+            checkpoint.keep(work, step + 1, key, parts)
             print(f"step {step + 1}: {_measured(encoder, held, file.tokenizer)}", flush=True)
     write(encoder, recipe)
     return 0

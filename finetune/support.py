@@ -141,7 +141,12 @@ def main() -> int:
     mean, scale = _statistics(encoder, epoch_of(0)[:320])
     work = load_settings().home / "finetune" / "support.pt"
     parts = {"encoder": encoder, "head": head, "optimiser": optimiser}
-    done = checkpoint.resume(work, recipe, parts)
+    key = checkpoint.key(
+        recipe,
+        (*(f"{pair.claim} {pair.label} {pair.passage.text}" for pair in train), *(passage.text for passage in library),
+         *(text for belief in load_beliefs() for text in belief.texts())),
+    )  # fmt: skip
+    done = checkpoint.resume(work, key, parts)
     for epoch in range(done, recipe["stop_after"]):
         examples = epoch_of(epoch)
         batches = list(_batches(examples, recipe["batch"], random.Random(recipe["seed"] + epoch)))
@@ -157,7 +162,7 @@ def main() -> int:
             nn.utils.clip_grad_norm_(moving, 1.0)
             optimiser.step()
             optimiser.zero_grad()
-        checkpoint.keep(work, epoch + 1, recipe, parts)
+        checkpoint.keep(work, epoch + 1, key, parts)
         measured = _measured(encoder, head, validation, mean, scale)
         print(f"epoch {epoch + 1}, {len(examples)} examples: {measured}", flush=True)
     shares = _shares(encoder, head, validation, mean, scale)

@@ -99,7 +99,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     work = load_settings().home / "finetune" / "tagger.pt"
     parts = {"encoder": encoder, "head": head, "optimiser": optimiser, "schedule": schedule}
-    for epoch in range(checkpoint.resume(work, recipe, parts), recipe["epochs"]):
+    key = checkpoint.key(recipe, map(repr, (*train, *plain)))
+    for epoch in range(checkpoint.resume(work, key, parts), recipe["epochs"]):
         order = random.Random(recipe["seed"] + epoch)
         rows = [row_of(case, file.tokenizer, recipe["tokens"]) for case in drawn(train, plain, recipe, order)]
         for batch in tqdm(list(_batches(rows, recipe["batch"], order)), desc=f"epoch {epoch + 1}", disable=None):
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
             optimiser.step()
             optimiser.zero_grad()
             schedule.step()
-        checkpoint.keep(work, epoch + 1, recipe, parts)
+        checkpoint.keep(work, epoch + 1, key, parts)
         print(f"epoch {epoch + 1}: {_measured(encoder, head, held, file.tokenizer, recipe)}", flush=True)
     write(encoder, head, recipe=recipe)
     return 0
