@@ -4,8 +4,8 @@
 SHA-256 digests, and `openings.jsonl`. Which split a group of near-misses belongs to follows from its name alone
 (`split_of`), so a paraphrase never crosses. The test split is for reporting: nothing may be tuned on it. Of policy there
 are `fresh`, `fresh2` and `fresh3` too, written when the test split, and then each other, had been opened, by writers who had
-seen nothing of ours. Of triage there is `chatty`, everyday talk around a complaint: a quarter of its scenarios, drawn by a hash of their
-names; the others train. Scenarios named `aside-` are such talk that validates.
+seen nothing of ours. Of triage there is `chatty`, everyday talk around a complaint: a quarter of its scenarios, drawn by a
+hash of their names; the others train. Scenarios named `aside-` are such talk that validates.
 """
 
 from __future__ import annotations
