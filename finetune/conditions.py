@@ -70,6 +70,7 @@ def main() -> int:
     from torch import nn
     from tqdm import tqdm
 
+    from finetune.encoder import cheapest
     from finetune.lowrank import Halves, with_tensors
 
     recipe = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
@@ -108,7 +109,7 @@ def main() -> int:
         for batch in tqdm(
             list(_batches(rows[: len(train)], recipe["batch"], order)), desc=f"epoch {epoch + 1}", disable=None
         ):
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with cheapest():
                 made = model([read[at] for at in batch])
             vectors = nn.functional.dropout((made.float() - mean) / scale, recipe["dropout"])
             right = torch.tensor([wanted[at] for at in batch])
@@ -167,9 +168,11 @@ def _statistics(model: Any, read: Sequence[Any]) -> tuple[Any, Any]:
 def _vectors(model: Any, read: Sequence[Any]) -> Any:
     import torch
 
+    from finetune.encoder import cheapest
+
     order = sorted(range(len(read)), key=lambda at: len(read[at]))
     made: list[Any] = [None] * len(read)
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), cheapest():
         for start in range(0, len(order), 64):
             batch = order[start : start + 64]
             for at, vector in zip(batch, model([read[at] for at in batch]), strict=True):

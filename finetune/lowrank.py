@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from finetune.encoder import Encoder, Layer, padded, rounded
+from finetune.encoder import Encoder, Layer, cheapest, padded, rounded
 from retrieval.embedders.e5file import File
 
 PARTS = ("q", "k", "v", "ao", "fi", "fo")
@@ -63,7 +63,7 @@ class Halves(nn.Module):  # type: ignore[misc]
         """Each row's tokens after the lower half, shape (tokens, hidden), in half precision to keep them all."""
         encoder = self.encoder
         ids = padded(rows, encoder.pad)
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad(), cheapest():
             x = encoder.words[ids] + encoder.places[: ids.shape[1]] + encoder.kind
             x = F.layer_norm(x, (encoder.hidden,), encoder.norm_w, encoder.norm_b, encoder.eps)
             mask = (ids != encoder.pad)[:, None, None, :]

@@ -106,7 +106,7 @@ def main(names: Sequence[str]) -> int:
     from torch import nn
     from tqdm import tqdm
 
-    from finetune.encoder import Encoder, padded
+    from finetune.encoder import Encoder, cheapest, padded
 
     recipe = recipe_of(names[0])
     weight: dict[str, float] = recipe["weights"]
@@ -138,7 +138,7 @@ def main(names: Sequence[str]) -> int:
         for batch in tqdm(list(_batches(read, recipe["batch"], order)), desc=f"epoch {epoch + 1}", disable=None):
             ids = padded([disturbed(example, file.tokenizer, recipe, order) for example in batch], file.tokenizer.pad)
             # Half precision where the processor has it: twice as fast here, and the same loss.
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with cheapest():
                 made = encoder(ids)
             vectors = nn.functional.dropout((made.float() - mean) / scale, recipe["dropout"])
             shares = {task: head(vectors).log_softmax(-1) for task, head in heads.items()}

@@ -36,7 +36,7 @@ def main() -> int:
     import torch
     from tqdm import tqdm
 
-    from finetune.encoder import Encoder, padded
+    from finetune.encoder import Encoder, cheapest, padded
 
     recipe = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
     torch.manual_seed(recipe["seed"])
@@ -65,7 +65,7 @@ def main() -> int:
             padded([file.tokenizer.encode(text, most=most) for text in texts], file.tokenizer.pad)
             for texts, most in ((asked, recipe["query_tokens"]), (shown, recipe["passage_tokens"]))
         ]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with cheapest():
             questions, passages = encoder(tokens[0]).float(), encoder(tokens[1]).float()
         loss = _loss(questions @ passages.T, batch, recipe, teacher)
         loss.backward()
@@ -122,9 +122,11 @@ class _Teacher:
         """Cosines, shape (questions, passages)."""
         import torch
 
+        from finetune.encoder import cheapest
+
         def vectors(texts: list[str]) -> Any:
             given = self._tokenizer(texts, padding=True, truncation=True, max_length=160, return_tensors="pt")
-            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.no_grad(), cheapest():
                 y = self._model(**given)[0].float()
             mask = given["attention_mask"].unsqueeze(-1).float()
             return torch.nn.functional.normalize((y * mask).sum(1) / mask.sum(1), dim=-1)
@@ -172,11 +174,11 @@ def _measured(encoder: Any, held: Sequence[Pair], tokenizer: Any) -> str:
 def _vectors(encoder: Any, rows: Sequence[Sequence[int]]) -> Any:
     import torch
 
-    from finetune.encoder import padded
+    from finetune.encoder import cheapest, padded
 
     order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
     made = np.zeros((len(rows), encoder.hidden), np.float32)
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), cheapest():
         for start in range(0, len(order), 64):
             places = order[start : start + 64]
             made[places] = encoder(padded([rows[place] for place in places], encoder.pad)).float().numpy()

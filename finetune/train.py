@@ -132,6 +132,8 @@ def _train(
         _check_start(start, found)
     run = _run(recipe, found, tokenizer, data, runs, start)
     _tell(_plan(recipe, run, needed, free))
+    if warning := slow(recipe):
+        _tell(warning)
     # 4. The training, one process at a time in its folder.
     lock = FileLock(run.folder / ".lock", timeout=0)
     if _main():
@@ -144,6 +146,20 @@ def _train(
     finally:
         if _main():
             lock.release()
+
+
+def slow(recipe: Recipe) -> str:
+    """What to say before a training in a type that this machine only acts out; "" where it multiplies it itself."""
+    import torch
+
+    from agent.engines.transformers import multiplies_halves
+
+    if torch.cuda.is_available() or recipe.base.dtype == "float32" or multiplies_halves():
+        return ""
+    return (
+        f"this processor does not multiply {recipe.base.dtype} itself: a step can take 15 to 40 times as long as the recipe says. "
+        'A copy of the recipe with dtype = "float32" under [base] needs more memory and is faster here.'
+    )
 
 
 def _go(

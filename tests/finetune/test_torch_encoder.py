@@ -52,3 +52,15 @@ def test_what_was_trained_is_what_the_engine_will_run(file: e5file.File) -> None
     weight = encoder.layers[-1].values["fo_w"]
     assert np.allclose(e5file.dequantise(tensors["l11.fo.w"]), rounded(weight).detach().numpy().reshape(-1), atol=1e-6)
     assert not np.array_equal(e5file.dequantise(tensors["l11.fo.w"]), file.tensor("l11.fo.w"))
+
+
+@pytest.mark.parametrize(("vectors", "tiles", "half"), [(False, False, False), (True, False, True), (False, True, True)])
+def test_sixteen_bits_only_where_the_processor_multiplies_them(monkeypatch, vectors: bool, tiles: bool, half: bool) -> None:
+    torch = pytest.importorskip("torch")
+    from finetune.encoder import cheapest
+
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: vectors)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
+    one = torch.ones(2, 2)
+    with cheapest():
+        assert (one @ one).dtype == (torch.bfloat16 if half else torch.float32)

@@ -396,6 +396,14 @@ def test_measuring_leaves_a_four_bit_base_as_it_was(place, tmp_path):
     assert rarely["losses"][-1][2] == pytest.approx(oftener["losses"][-1][2], abs=1e-6)
 
 
+@pytest.mark.parametrize(("native", "dtype", "said"), [(False, "bfloat16", True), (True, "bfloat16", False), (False, "float32", False)])
+def test_a_type_that_the_processor_only_acts_out_is_said_before_hours_are_lost(monkeypatch, place, native, dtype, said):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("agent.engines.transformers.multiplies_halves", lambda: native)
+    told = train.slow(_recipe(place, base={"quantization": "nf4", "dtype": dtype}))
+    assert ('dtype = "float32"' in told) == said and bool(told) == said
+
+
 @pytest.mark.parametrize("name", recipes.names())
 def test_the_dry_run_of_every_recipe(name, tmp_path):
     out = tmp_path / "adapter"
