@@ -1,17 +1,19 @@
 """Train an encoder of the learned reader on our own cases: `python -m finetune.reader urgency|policy`, twenty minutes on two cores.
 
 Each task has its own 4-bit-rounded upper layers; `recipes/reader.toml` says which tasks are learned along with it and what ships.
-A checkpoint after each epoch lets a stopped run go on. Reads the train split; the validation split only measures.
+A checkpoint after each epoch lets a stopped run go on. Reads the train split; the validation split only measures. `--onward` begins
+with the encoder that ships and reads the newest series beside a share of all else: for cases that were added since.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -25,7 +27,9 @@ from agent.privacy import redact_once
 from evals.casebank import Split, policy_cases, triage_cases
 from finetune import checkpoint
 from finetune.noise import noisy
-from retrieval.embedders.encoder import VERSION, weights
+from knowledge.errors import ConfigError
+from retrieval.embedders.e5file import File
+from retrieval.embedders.encoder import VERSION, by_name, opened, weights
 
 RECIPE = Path(__file__).parent / "recipes" / "reader.toml"
 TASKS = {"urgency": refine.LEVELS, "policy": readings.LABELS}
@@ -46,19 +50,44 @@ class Example:
     twin: str
 
 
-def recipe_of(task: str) -> dict[str, Any]:
-    """What `recipes/reader.toml` says of every encoder, and of this task's."""
+def recipe_of(task: str, *, onward: bool = False) -> dict[str, Any]:
+    """What `recipes/reader.toml` says of every encoder, and of this task's. `onward`: with what is done otherwise where training
+    begins with the encoder that ships. Raises ConfigError where the recipe says nothing of that."""
     read = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
-    return {**{key: value for key, value in read.items() if key not in TASKS}, **read[task], "task": task}
+    own = read[task]
+    other = own.pop("onward", None)
+    if onward:
+        if other is None:
+            raise ConfigError(f"{RECIPE} has no [{task}.onward]", remedy="Write one, or train without --onward")
+        own |= other | {"onward_from": hashlib.sha256(adapted.path_of(task).read_bytes()).hexdigest()[:16]}
+    return {**{key: value for key, value in read.items() if key not in TASKS}, **own, "task": task}
 
 
-def examples(split: Split, tokenizer: Any, most: int) -> list[Example]:
+def read_onward(recipe: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Whether a case of that name is read: of the series that the recipe calls newest each, of the others its share, which is the
+    same each time."""
+
+    def reads(name: str) -> bool:
+        if name.startswith(tuple(recipe["newest"])):
+            return True
+        return bool(int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 16**8 < recipe["share"])
+
+    return reads
+
+
+def examples(
+    split: Split, tokenizer: Any, most: int, reads: Callable[[str], bool] = lambda name: True
+) -> list[Example]:
     """The cases of a split, redacted as a message is; a triage case is a message to be met, but those of minds."""
     found = []
     for case in triage_cases(split):
+        if not reads(case.pair):
+            continue
         policy = () if case.of_mind else (readings.MET,)
         found.append(_example(case.text, {"urgency": case.accepted, "policy": policy}, tokenizer, most, case.pair))
     for asked in policy_cases(split):
+        if not reads(asked.id):
+            continue
         labels = {"policy": (readings.label(asked.expect, asked.kind),)}
         found.append(_example(asked.text, labels, tokenizer, most, asked.id))
     return found
@@ -99,8 +128,9 @@ def drawn(train: Sequence[Example], recipe: Mapping[str, Any], order: random.Ran
 
 def main(names: Sequence[str]) -> int:
     """Train, print the validation split after each epoch, and write `knowledge/rules/learned/encoder-TASK.npz`."""
-    if len(names) != 1 or names[0] not in TASKS:
-        print(f"usage: python -m finetune.reader {' | '.join(TASKS)}", file=sys.stderr)
+    onward = list(names[1:]) == ["--onward"]
+    if not names or names[0] not in TASKS or (names[1:] and not onward):
+        print(f"usage: python -m finetune.reader {' | '.join(TASKS)} [--onward]", file=sys.stderr)
         return 2
     import torch
     from torch import nn
@@ -108,18 +138,29 @@ def main(names: Sequence[str]) -> int:
 
     from finetune.encoder import Encoder, cheapest, padded
 
-    recipe = recipe_of(names[0])
+    try:
+        recipe = recipe_of(names[0], onward=onward)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
     weight: dict[str, float] = recipe["weights"]
     torch.manual_seed(recipe["seed"])
-    file = weights()
-    train, held = (examples(split, file.tokenizer, recipe["tokens"]) for split in ("train", "validation"))
+    file, arrays = shipped(recipe["task"]) if onward else (weights(), None)
+    held = examples("validation", file.tokenizer, recipe["tokens"])
+    train = examples("train", file.tokenizer, recipe["tokens"], *([read_onward(recipe)] if onward else []))
     encoder = Encoder(file, trained=recipe["layers"])
-    mean, scale = _statistics(encoder, train)
+    if arrays:
+        mean, scale = torch.from_numpy(arrays["mean"]), torch.tensor(arrays["scale"])
+    else:
+        mean, scale = _statistics(encoder, train)
     heads = nn.ModuleDict(
         {task: nn.Linear(file.sizes[0], len(labels)) for task, labels in TASKS.items() if task in weight}
     )
     for value in heads.parameters():
         nn.init.zeros_(value)
+    if arrays:
+        for task, head in heads.items():
+            head.load_state_dict({name: torch.from_numpy(arrays[f"{task}_{name}"]) for name in ("weight", "bias")})
     moving = [value for value in encoder.parameters() if value.requires_grad]
     groups = [{"params": moving, "lr": recipe["rate"]}, {"params": heads.parameters(), "lr": recipe["head_rate"]}]
     optimiser = torch.optim.AdamW(groups, weight_decay=recipe["decay"])
@@ -132,6 +173,8 @@ def main(names: Sequence[str]) -> int:
     parts = {"encoder": encoder, "heads": heads, "optimiser": optimiser, "schedule": schedule}
     key = checkpoint.key(recipe, (f"{example.tokens} {example.wanted}" for example in train))
     first = checkpoint.resume(work, key, parts)
+    if onward and not first:
+        print(f"before: {_measured(encoder, heads, held, mean, scale)}", flush=True)
     for epoch in range(first, recipe["stop_after"]):
         order = random.Random(recipe["seed"] + epoch)
         read = drawn(train, recipe, order)
@@ -158,6 +201,16 @@ def main(names: Sequence[str]) -> int:
         print(f"epoch {epoch + 1}: {_measured(encoder, heads, held, mean, scale)}", flush=True)
     write(encoder, heads, mean, scale, recipe=recipe)
     return 0
+
+
+def shipped(task: str) -> tuple[File, Mapping[str, Any]]:
+    """The engine's file with the tensors of the encoder that ships for a task, and its arrays: mean, scale, and of each of its
+    tasks TASK_weight and TASK_bias."""
+    from finetune.lowrank import with_tensors
+
+    facts, arrays = opened(adapted.path_of(task), made_by="finetune.reader")
+    sizes = {name: size for name, (_, size) in facts["places"].items()}
+    return with_tensors(weights(), by_name(sizes, arrays["changed"].tobytes())), arrays
 
 
 def _surprise(given: Any, wanted: Any) -> Any:

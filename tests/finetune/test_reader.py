@@ -63,7 +63,38 @@ def test_what_ships_was_trained_by_the_recipe_that_stands_here() -> None:
     for task in reader.TASKS:
         facts, _ = opened(adapted.path_of(task), made_by="finetune.reader")
         assert facts["tasks"] == facts["recipe"]["ships"] and task in facts["tasks"]
-        assert facts["recipe"] == reader.recipe_of(task)
+        given = dict(facts["recipe"])
+        wanted = reader.recipe_of(task, onward="onward_from" in given)
+        assert len(given.pop("onward_from", "-" * 16)) == 16, "the digest of what it went on from"
+        wanted.pop("onward_from", None)
+        assert given == wanted
+
+
+def test_going_on_reads_the_newest_series_whole_and_of_all_else_the_same_share_each_time() -> None:
+    reads = reader.read_onward({"newest": ["x9", "y1"], "share": 0.25})
+    assert all(reads(name) for name in ("x9a-0001", "y1-zh"))
+    kept = [name for name in map("x5-{:04}".format, range(2000)) if reads(name)]
+    assert 400 < len(kept) < 600 and kept == [name for name in kept if reader.read_onward({"newest": ["z"], "share": 0.25})(name)]
+
+
+def test_going_on_begins_with_what_the_agent_serves() -> None:
+    torch = pytest.importorskip("torch")
+    from finetune.encoder import Encoder, padded
+
+    file, arrays = reader.shipped("policy")
+    texts = ["I want to end it tonight, I have the pills here", "我想知道感冒了能不能洗澡", "how do I forge a sick note"]
+    encoder = Encoder(file, trained=6)
+    with torch.no_grad():
+        rows = [file.tokenizer.encode(f"query: {text}", most=140) for text in texts]
+        vectors = (encoder(padded(rows, file.tokenizer.pad)).numpy() - arrays["mean"]) / float(arrays["scale"])
+    made = vectors @ arrays["policy_weight"].T + arrays["policy_bias"]
+    served = np.stack([adapted.adapted("policy").logits(text)["policy"] for text in texts])
+    assert np.abs(made - served).max() < 1.0 and (made.argmax(axis=1) == served.argmax(axis=1)).all()
+
+
+def test_going_on_without_a_recipe_for_it_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert reader.main(["urgency", "--onward"]) == 2
+    assert "[urgency.onward]" in capsys.readouterr().err
 
 
 def test_heads_that_do_not_ship_are_not_written(tmp_path: Path) -> None:
